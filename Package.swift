@@ -1,0 +1,105 @@
+// swift-tools-version: 6.2
+import PackageDescription
+
+/// What every Swift target is built with; docs/architecture.md, "Settings".
+let settings: [SwiftSetting] = [
+  .swiftLanguageMode(.v6),
+  .enableUpcomingFeature("ExistentialAny"),
+  .enableUpcomingFeature("MemberImportVisibility"),
+  .enableUpcomingFeature("InternalImportsByDefault"),
+  .treatAllWarnings(as: .error),
+]
+
+/// A C library that Debian packages: a module map and one shim header in `Sources/NAME`.
+func systemLibrary(_ name: String, pkgConfig: String?, apt: String) -> Target {
+  .systemLibrary(name: name, pkgConfig: pkgConfig, providers: [.apt([apt])])
+}
+
+func module(_ name: String, _ dependencies: [Target.Dependency] = []) -> Target {
+  .target(name: name, dependencies: dependencies, swiftSettings: settings)
+}
+
+func tool(_ name: String, _ dependencies: [Target.Dependency]) -> Target {
+  .executableTarget(
+    name: name, dependencies: ["CommandSupport", argumentParser] + dependencies, swiftSettings: settings)
+}
+
+func tests(_ name: String, _ dependencies: [Target.Dependency]) -> Target {
+  .testTarget(name: name, dependencies: ["TestSupport"] + dependencies, swiftSettings: settings)
+}
+
+let system: Target.Dependency = .product(name: "SystemPackage", package: "swift-system")
+let argumentParser: Target.Dependency = .product(name: "ArgumentParser", package: "swift-argument-parser")
+
+let package = Package(
+  name: "garboard",
+  dependencies: [
+    .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.2"),
+    .package(url: "https://github.com/apple/swift-system", from: "1.8.1"),
+  ],
+  targets: [
+    // Floor 0: C.
+    systemLibrary("CArchive", pkgConfig: "libarchive", apt: "libarchive-dev"),
+    systemLibrary("CZstd", pkgConfig: "libzstd", apt: "libzstd-dev"),
+    systemLibrary("CLZMA", pkgConfig: "liblzma", apt: "liblzma-dev"),
+    systemLibrary("CBzip2", pkgConfig: nil, apt: "libbz2-dev"),
+    systemLibrary("CDeflate", pkgConfig: "libdeflate", apt: "libdeflate-dev"),
+    systemLibrary("CISAL", pkgConfig: "libisal", apt: "libisal-dev"),
+    systemLibrary("CCrypto", pkgConfig: "libcrypto", apt: "libssl-dev"),
+    systemLibrary("CCurl", pkgConfig: "libcurl", apt: "libcurl4-openssl-dev"),
+    .target(name: "CLinux"),
+
+    // Floor 1: bytes, files, archives.
+    module("Posix", ["CLinux", system]),
+    module("Digest", ["CCrypto"]),
+    module("Codec", ["CZstd", "CLZMA", "CBzip2", "CDeflate", "CISAL", "Posix"]),
+    module("Archive", ["CArchive", "Posix", "Codec"]),
+
+    // Floor 2: what the bytes mean.
+    module("Rootfs", ["Archive", "Posix", "Codec"]),
+    module("OCI", ["Digest"]),
+    module("Debian", ["Posix"]),
+    module("Dockerfile"),
+
+    // Floor 3: the work.
+    module("Image", ["OCI", "Rootfs", "Archive", "Codec", "Digest", "Posix", "Dockerfile"]),
+    module("Fetch", ["CCurl", "Posix"]),
+    module("SizeReport", ["Image", "OCI", "Rootfs", "Archive", "Codec", "Digest", "Posix"]),
+    module("Bootstrap", ["Debian", "Rootfs", "Archive", "Codec", "Posix"]),
+
+    // Floor 4: the command lines.
+    module(
+      "CommandSupport",
+      [
+        "Posix", "Digest", "Codec", "Archive", "Rootfs", "OCI", "Dockerfile", "Image", "SizeReport", "Fetch",
+        argumentParser, system,
+      ]),
+    tool("garboard", ["Posix"]),
+    tool("garboard-import", ["Image", "OCI", "Rootfs", "Archive", "Codec", "Posix", "Fetch", "SizeReport"]),
+    tool(
+      "garboard-bootstrap",
+      ["Bootstrap", "Debian", "Image", "OCI", "Rootfs", "Archive", "Codec", "Posix", "SizeReport"]),
+    tool("garboard-report", ["Image", "OCI", "SizeReport", "Posix"]),
+
+    // Tests.
+    .target(
+      name: "TestSupport",
+      dependencies: ["Posix", "Digest", "Codec", "Archive", "Rootfs", "OCI", "Image"],
+      path: "Tests/TestSupport", swiftSettings: settings),
+    tests("PosixTests", ["Posix"]),
+    tests("DigestTests", ["Digest"]),
+    tests("CodecTests", ["Codec", "Posix"]),
+    tests("ArchiveTests", ["Archive", "Codec", "Posix"]),
+    tests("RootfsTests", ["Rootfs", "Archive", "Codec", "Posix"]),
+    tests("OCITests", ["OCI", "Digest"]),
+    tests("DockerfileTests", ["Dockerfile"]),
+    tests("DebianTests", ["Debian"]),
+    tests("ImageTests", ["Image", "OCI", "Rootfs", "Archive", "Codec", "Digest", "Posix"]),
+    tests("BootstrapTests", ["Bootstrap", "Debian", "Posix"]),
+    tests("SizeReportTests", ["SizeReport", "Image", "OCI", "Posix"]),
+    tests("CommandSupportTests", ["CommandSupport"]),
+    tests("CommandTests", ["Posix"]),
+    tests("PackageTests", ["Posix"]),
+  ],
+  swiftLanguageModes: [.v6]
+)

@@ -1,0 +1,54 @@
+import SystemPackage
+
+/// Something that bytes are pulled from: a file, a pipe, a decompressor, a download.
+public protocol ByteSource: AnyObject {
+  /// Reads at least one byte into `buffer`; 0 at the end.
+  func read(into buffer: UnsafeMutableRawBufferPointer) throws -> Int
+}
+
+/// A descriptor as a source, read at its current position.
+public final class DescriptorSource: ByteSource {
+  private let descriptor: Descriptor
+  /// What is read, for messages.
+  public let name: String
+
+  /// Reads from `descriptor` until its end.
+  public init(_ descriptor: consuming Descriptor, name: String) {
+    self.descriptor = descriptor
+    self.name = name
+  }
+
+  /// Reads what is there, up to the size of `buffer`.
+  public func read(into buffer: UnsafeMutableRawBufferPointer) throws -> Int {
+    do {
+      return try descriptor.read(into: buffer)
+    } catch {
+      throw PosixError("read", name, error.errno)
+    }
+  }
+}
+
+/// A part of a file as a source, read by position: several can share one descriptor.
+public final class RangeSource: ByteSource {
+  private let raw: Int32
+  private var offset: UInt64
+  private var remaining: UInt64
+
+  /// `count` bytes from `offset` of a descriptor that outlives this source.
+  public init(_ raw: Int32, offset: UInt64, count: UInt64) {
+    self.raw = raw
+    self.offset = offset
+    remaining = count
+  }
+
+  /// Reads on; a file that ends before the range does is an error.
+  public func read(into buffer: UnsafeMutableRawBufferPointer) throws -> Int {
+    let count = Int(min(UInt64(buffer.count), remaining))
+    if count == 0 { return 0 }
+    let got = try readFull(raw, into: UnsafeMutableRawBufferPointer(rebasing: buffer[..<count]), at: offset)
+    if got == 0 { throw PosixError("read past the end of", "a file that became shorter", .ioError) }
+    offset += UInt64(got)
+    remaining -= UInt64(got)
+    return got
+  }
+}

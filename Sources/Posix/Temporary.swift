@@ -1,0 +1,85 @@
+import CLinux
+import Glibc
+public import SystemPackage
+
+/// A file without a name that vanishes with its descriptor, in `directory`'s file system.
+///
+/// Uses `O_TMPFILE`, and where the file system has none a name that is removed at once.
+public func makeTemporaryFile(in directory: FilePath) throws(PosixError) -> Descriptor {
+  let raw = directory.withPlatformString { open($0, garboard_o_tmpfile | O_RDWR | O_CLOEXEC, 0o600) }
+  if raw >= 0 { return Descriptor(owning: raw) }
+  let error = Errno(rawValue: errno)
+  guard error == .notSupported || error == .isDirectory || error == .invalidArgument else {
+    throw PosixError("make a temporary file in", directory.string, error)
+  }
+  let name = directory.appending(temporaryName("spool"))
+  let file = try openFile(name, .createNew(0o600))
+  try check("remove", name.string) { name.withPlatformString { unlink($0) } }
+  return file
+}
+
+/// A name that no other process has: hidden, says whose it is, and is never part of any output.
+public func temporaryName(_ purpose: String) -> String {
+  ".garboard-\(purpose)-\(getpid())-\(String(UInt64.random(in: 0...UInt64.max), radix: 36))"
+}
+
+/// A file written beside its final name and renamed over it when it is complete.
+///
+/// Without `commit` nothing is left: the file has no name before where `O_TMPFILE` works, so even
+/// `kill -9` leaves nothing behind.
+public struct AtomicFile: ~Copyable, Sendable {
+  private let target: FilePath
+  private let directory: FilePath
+  /// The file, open for reading and writing.
+  public let descriptor: Descriptor
+  private var temporary: FilePath?
+
+  /// Starts a file that will be `target`.
+  public init(_ target: FilePath) throws(PosixError) {
+    self.target = target
+    let parent = target.removingLastComponent()
+    directory = parent.isEmpty ? "." : parent
+    let raw = directory.withPlatformString { open($0, garboard_o_tmpfile | O_RDWR | O_CLOEXEC, 0o666) }
+    if raw >= 0 {
+      descriptor = Descriptor(owning: raw)
+      temporary = nil
+      return
+    }
+    let error = Errno(rawValue: errno)
+    guard error == .notSupported || error == .isDirectory || error == .invalidArgument else {
+      throw PosixError("write to", directory.string, error)
+    }
+    let name = directory.appending(temporaryName("new"))
+    descriptor = try openFile(name, .createNew())
+    temporary = name
+    TemporaryNames.shared.insert(name)
+  }
+
+  /// Gives the file its final name, over what was there.
+  public mutating func commit() throws(PosixError) {
+    let raw = descriptor.raw
+    let source: FilePath
+    if let temporary {
+      source = temporary
+    } else {
+      source = directory.appending(temporaryName("new"))
+      TemporaryNames.shared.insert(source)
+      try check("name", source.string) {
+        source.withPlatformString { garboard_link_descriptor(raw, AT_FDCWD, $0) }
+      }
+    }
+    temporary = source
+    try check("rename to", target.string) {
+      source.withPlatformString { from in target.withPlatformString { to in rename(from, to) } }
+    }
+    TemporaryNames.shared.remove(source)
+    temporary = nil
+  }
+
+  deinit {
+    if let temporary {
+      _ = temporary.withPlatformString { unlink($0) }
+      TemporaryNames.shared.remove(temporary)
+    }
+  }
+}
