@@ -79,7 +79,8 @@ enum PaxRecords {
     }
     if !negative { return Timestamp(seconds: seconds, nanoseconds: nanoseconds) }
     return nanoseconds == 0
-      ? Timestamp(seconds: -seconds) : Timestamp(seconds: -seconds - 1, nanoseconds: 1_000_000_000 - nanoseconds)
+      ? Timestamp(seconds: -seconds)
+      : Timestamp(seconds: -seconds - 1, nanoseconds: 1_000_000_000 - nanoseconds)
   }
 
   /// A time as `time(_:_:)` reads it, without needless zeros.
