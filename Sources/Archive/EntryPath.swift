@@ -66,6 +66,9 @@ public struct EntryPath: Hashable, Sendable {
     return other.bytes.count == bytes.count || other.bytes[bytes.count] == 0x2f
   }
 
+  /// The number of parts; 0 for the root.
+  public var depth: Int { isRoot ? 0 : bytes.reduce(1) { $1 == 0x2f ? $0 + 1 : $0 } }
+
   /// The parts, first to last.
   public var parts: [ArraySlice<UInt8>] { bytes.split(separator: 0x2f) }
 }
