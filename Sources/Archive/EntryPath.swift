@@ -14,6 +14,9 @@ public struct EntryPath: Hashable, Sendable {
 
   init(unchecked bytes: [UInt8]) { self.bytes = bytes }
 
+  /// The path of parts that are single names already, as those of other paths.
+  public init(parts: [ArraySlice<UInt8>]) { bytes = Array(parts.joined(separator: [0x2f])) }
+
   /// Normalises a name as archives give it: leading `/` and `./`, doubled and trailing slashes and
   /// `.` parts go away.
   ///
