@@ -24,8 +24,8 @@ public final class Console: Sendable {
 
   private init() {}
 
-  /// Sets the name before messages.
-  func setName(_ name: String) {
+  /// Sets the name that stands before messages.
+  public func setName(_ name: String) {
     state.withLock {
       $0.toolName = name
       $0.usesColor = ColorChoice.auto.isOn(descriptor)

@@ -45,19 +45,22 @@ private func runTool<Command: Tool>(_ type: Command.Type) -> Int32 {
     try command.run()
     return 0
   } catch {
-    return report(error, of: type)
+    return exitStatus(reporting: error, of: type)
   }
 }
 
-/// Tells what ended a command, and gives its exit status.
-func report<Command: ParsableCommand>(_ error: any Error, of type: Command.Type) -> Int32 {
+/// Tells what ended a command (an error, or a message that was asked for), and gives its exit status: 0 for
+/// `--help` and the like, 64 for wrong usage, an `ExitCode`'s own number in silence, 1 for everything else.
+public func exitStatus<Command: ParsableCommand>(
+  reporting error: any Error, of type: Command.Type
+) -> Int32 {
   let code = type.exitCode(for: error)
   if let code = error as? ExitCode { return code.rawValue }
   if code == .success {
     do {
       try printOutput(type.fullMessage(for: error) + "\n")
       return 0
-    } catch { return report(error, of: type) }
+    } catch { return exitStatus(reporting: error, of: type) }
   }
   if isOutputGone(error) { return 1 }
   // The work stopped because a signal ended what it needs: that is no news.
