@@ -27,7 +27,8 @@ final class ScannedFile {
     if descriptor == nil { try open() }
     if offset >= extent.upperBound { try findData() }
     let end = min(status.size, offset < extent.lowerBound ? extent.lowerBound : extent.upperBound)
-    let part = UnsafeMutableRawBufferPointer(rebasing: buffer[..<Int(min(UInt64(buffer.count), end - offset))])
+    let part = UnsafeMutableRawBufferPointer(
+      rebasing: buffer[..<Int(min(UInt64(buffer.count), end - offset))])
     if offset < extent.lowerBound {
       part.initializeMemory(as: UInt8.self, repeating: 0)
     } else {
