@@ -4,7 +4,6 @@ public import Digest
 public import OCI
 import Posix
 public import Rootfs
-import Synchronization
 
 /// A place for the bytes of one blob, which can be read again until the blob is stored.
 public protocol BlobBytes: AnyObject, Sendable {
@@ -45,14 +44,11 @@ public final class LayerWriter: EntrySink {
 
   /// One attempt at the layer; a restart begins another.
   private final class Run {
-    /// What the compressor's side counts.
-    final class Output: Sendable {
-      struct State: ~Copyable {
-        var hash: SHA256? = SHA256()
-        var size: UInt64 = 0
-      }
-
-      let state = Mutex(State())
+    /// What the compressor's side counts. Its calls come one after the other, and its `finish` waits for
+    /// them, so that nothing here is ever used by two threads at once.
+    final class Output: @unchecked Sendable {
+      var hash: SHA256? = SHA256()
+      var size: UInt64 = 0
     }
 
     let compressor: BlockCompressor
@@ -70,10 +66,8 @@ public final class LayerWriter: EntrySink {
     ) {
       let output = output
       let compressor = BlockCompressor(compression, jobs: jobs) { bytes in
-        output.state.withLock { state in
-          state.hash?.update(bytes)
-          state.size += UInt64(bytes.count)
-        }
+        output.hash?.update(bytes)
+        output.size += UInt64(bytes.count)
         try blob.write(bytes)
       }
       let input = Input()
@@ -121,7 +115,7 @@ public final class LayerWriter: EntrySink {
   public func restart() throws -> any EntrySource {
     try state.tar.finish()
     try state.compressor.finish()
-    let size = state.output.state.withLock { $0.size }
+    let size = state.output.size
     let spool = try Spool(in: temporaryDirectory())
     try withUnsafeTemporaryAllocation(byteCount: 1 << 18, alignment: 4096) { buffer in
       var offset: UInt64 = 0
@@ -143,14 +137,12 @@ public final class LayerWriter: EntrySink {
   public func finish() throws -> WrittenLayer {
     try state.tar.finish()
     try state.compressor.finish()
-    let (digest, size) = state.output.state.withLock { state in
-      guard let hash = state.hash.take() else { preconditionFailure("a layer is finished once") }
-      return (hash.finish(), state.size)
+    guard let output = state.output.hash.take(), let input = state.input.hash.take() else {
+      preconditionFailure("a layer is finished once")
     }
-    guard let hash = state.input.hash.take() else { preconditionFailure("a layer is finished once") }
     return WrittenLayer(
-      descriptor: OCI.Descriptor(compression.mediaType, digest: digest, size: size),
-      diffID: hash.finish(), uncompressedSize: state.tar.offset, entries: entries, newest: newest)
+      descriptor: OCI.Descriptor(compression.mediaType, digest: output.finish(), size: state.output.size),
+      diffID: input.finish(), uncompressedSize: state.tar.offset, entries: entries, newest: newest)
   }
 }
 
