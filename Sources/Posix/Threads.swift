@@ -34,6 +34,11 @@ public final class Worker: Sendable {
     handle = Mutex(thread)
   }
 
+  /// A thread that nobody joined goes on, and gives its resources back when it ends.
+  deinit {
+    if let thread = handle.withLock({ $0 }) { pthread_detach(thread) }
+  }
+
   /// Waits for the end, and throws what the closure threw.
   public func join() throws {
     let thread = handle.withLock { handle in

@@ -67,7 +67,8 @@ public final class CanonicalOrder {
   ///   - sink: takes the entries.
   ///   - temporaryDirectory: where a spool is made when one is needed.
   ///   - shape: filters and changes entries as they come.
-  public init(into sink: any EntrySink, temporaryDirectory: FilePath, shape: @escaping Shape = { _ in true }) {
+  public init(into sink: any EntrySink, temporaryDirectory: FilePath, shape: @escaping Shape = { _ in true })
+  {
     self.sink = sink
     self.temporaryDirectory = temporaryDirectory
     self.shape = shape
