@@ -33,6 +33,12 @@ public struct NameValue: Hashable, Sendable {
   public var name: String
   /// The value.
   public var value: String
+
+  /// A name and its value.
+  public init(name: String, value: String) {
+    self.name = name
+    self.value = value
+  }
 }
 
 extension Instruction {

@@ -102,6 +102,6 @@ extension DockerfileError: CustomStringConvertible {
 /// Text from outside for a message: quoted, escaped and cut.
 private func shown(_ text: String) -> String {
   let scalars = text.unicodeScalars
-  let cut = scalars.prefix(100).map { $0.escaped(asASCII: false) }.joined()
+  let cut = scalars.prefix(100).map { $0 == "'" ? "'" : $0.escaped(asASCII: false) }.joined()
   return "\"" + cut + (scalars.count > 100 ? "…" : "") + "\""
 }

@@ -104,7 +104,7 @@ struct InstructionParser {
   }
 
   private func words() throws(DockerfileError) -> [Word] {
-    let words = rest.split { isBlank(line.scalars[$0]) }.map { word($0.startIndex..<$0.endIndex) }
+    let words = line.scalars[rest].split(whereSeparator: isBlank).map { word($0.startIndex..<$0.endIndex) }
     if words.isEmpty { throw error(.missing("an argument")) }
     return words
   }
