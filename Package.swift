@@ -21,7 +21,8 @@ func module(_ name: String, _ dependencies: [Target.Dependency] = []) -> Target 
 
 func tool(_ name: String, _ dependencies: [Target.Dependency]) -> Target {
   .executableTarget(
-    name: name, dependencies: ["CommandSupport", argumentParser] + dependencies, swiftSettings: settings)
+    name: name, dependencies: ["CommandSupport", argumentParser, system] + dependencies,
+    swiftSettings: settings)
 }
 
 func tests(_ name: String, _ dependencies: [Target.Dependency]) -> Target {
@@ -95,9 +96,10 @@ let package = Package(
     tests("DockerfileTests", ["Dockerfile"]),
     tests("DebianTests", ["Debian"]),
     tests("ImageTests", ["Image", "OCI", "Rootfs", "Archive", "Codec", "Digest", "Posix"]),
+    tests("FetchTests", ["Fetch", "Posix"]),
     tests("BootstrapTests", ["Bootstrap", "Debian", "Posix"]),
     tests("SizeReportTests", ["SizeReport", "Image", "OCI", "Posix"]),
-    tests("CommandSupportTests", ["CommandSupport"]),
+    tests("CommandSupportTests", ["CommandSupport", "Posix", argumentParser]),
     tests("CommandTests", ["Posix"]),
     tests("PackageTests", ["Posix"]),
   ],

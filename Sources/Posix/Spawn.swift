@@ -96,6 +96,7 @@ public struct Command: Sendable {
       }
     }
     if process < 0 { throw PosixError("run", program.string, Errno(rawValue: code)) }
+    ActiveChildren.shared.insert(process)
     return ChildProcess(identifier: process)
   }
 
@@ -128,6 +129,11 @@ public struct ChildProcess: Sendable {
   /// Waits for the end.
   public func wait() throws(PosixError) -> Status {
     var status: Int32 = 0
+    var information = siginfo_t()
+    try check("wait for", "a child process") {
+      waitid(P_PID, id_t(identifier), &information, WEXITED | WNOWAIT)
+    }
+    ActiveChildren.shared.remove(identifier)
     try check("wait for", "a child process") { waitpid(identifier, &status, 0) }
     let signal = status & 0x7f
     return signal == 0 ? .exited((status >> 8) & 0xff) : .signalled(signal)

@@ -83,3 +83,9 @@ public struct AtomicFile: ~Copyable, Sendable {
     }
   }
 }
+
+/// Where large temporary files go: `$TMPDIR`, else `/var/tmp`, which is a disk where `/tmp` may be memory.
+public func temporaryDirectory() -> FilePath {
+  if let value = getenv("TMPDIR"), value.pointee != 0 { return FilePath(String(cString: value)) }
+  return "/var/tmp"
+}
