@@ -29,6 +29,8 @@ final class LayoutDestination: ImageDestination {
     self.location = location
     guard Self.exists(path) else { return }
     let directory = try openFile(path, .directory)
+    // A writer that is at its end just now has the lock.
+    try lock(directory.raw, LOCK_SH)
     if try LayoutVersion.check(LayoutStore(path)) {
       _ = try readIndex()
     } else if try !listDirectory(directory.raw, shown: path.string).isEmpty {
@@ -71,12 +73,11 @@ final class LayoutDestination: ImageDestination {
   func finish(_ contents: ImageContents) throws {
     var made: [FilePath] = []
     do {
-      let folder = path.appending("blobs").appending("sha256")
-      for directory in [path, path.appending("blobs"), folder] where try make(directory) {
-        made.append(directory)
-      }
+      if try make(path) { made.append(path) }
       let directory = try openFile(path, .directory)
-      try lock(directory.raw)
+      try lock(directory.raw, LOCK_EX)
+      let folder = path.appending("blobs").appending("sha256")
+      for directory in [path.appending("blobs"), folder] where try make(directory) { made.append(directory) }
       // Under the lock nobody else changes the index, so it is read again.
       let isLayout = try LayoutVersion.check(LayoutStore(path))
       var index = try isLayout ? readIndex() : ImageIndex()
@@ -103,9 +104,9 @@ final class LayoutDestination: ImageDestination {
     return true
   }
 
-  /// Waits until no other writer is at the end of its work. The lock goes with the descriptor.
-  private func lock(_ raw: Int32) throws(PosixError) {
-    while flock(raw, LOCK_EX) != 0 {
+  /// Waits until no other writer is at its end. The lock goes with the descriptor.
+  private func lock(_ raw: Int32, _ kind: Int32) throws(PosixError) {
+    while flock(raw, kind) != 0 {
       if errno != EINTR { throw PosixError("lock", path.string, Errno(rawValue: errno)) }
     }
   }
