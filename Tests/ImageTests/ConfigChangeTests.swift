@@ -15,7 +15,6 @@ import TestSupport
     ["ENTRYPOINT [\"a\"]", "CMD [\"b\"]"], ["CMD [\"b\"]", "ENTRYPOINT [\"a\"]"],
     ["CMD [\"b\"]", "ENTRYPOINT []"],
     ["CMD [\"a\"] x"], ["USER \"u\""], ["LABEL a='$x' b=\"${x:-y}\""], ["ENV A=\"b \\", " c\""],
-    ["ENV A=b\\\\"],
     ["cmd x", "env a=b"], ["ENV A=$", "ENV B=$.x C=${A}"], ["LABEL a=b\\"], ["ENV A=\"\\x\"", "ENV B=\\x"],
     ["ENV A=b"], ["ENV A b c"], ["ENV A=b C=\"d e\" F='g h' I=j\\ k"], ["ENV A=b", "ENV C=$A D=${A}x A=z"],
     ["ENV A=1", "ENV B=${A:-x} C=${N:-x} D=${A:+y} E=${N:+y}"], ["ENV A=\"q \\\"r\\\" \\\\ \\$A\""],
