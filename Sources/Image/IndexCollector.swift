@@ -112,6 +112,9 @@ extension Image {
           "the image \(manifest.digest) has \(manifest.content.layers.count) layers, but its configuration lists "
             + "\(diffIDs.count) (rootfs.diff_ids)"), at: store.place)
     }
+    if let odd = manifest.content.layers.first(where: { !$0.mediaType.isLayer }) {
+      throw ImageError(.unsupported("a layer of the media type \(odd.mediaType)"), at: store.place)
+    }
     let history = config.content.layerHistory
     var layers: [Layer] = []
     for (index, layer) in manifest.content.layers.enumerated() {

@@ -138,8 +138,11 @@ final class LayoutDestination: ImageDestination {
 extension ImageIndex {
   /// Puts entries in: each takes the place of the one that has its name, others stay.
   fileprivate mutating func replace(by entries: [OCI.Descriptor]) {
-    let names = Set(entries.map { $0.annotations[Descriptor.referenceName] })
-    manifests.removeAll { names.contains($0.annotations[Descriptor.referenceName]) }
+    func name(_ entry: OCI.Descriptor) -> String? {
+      entry.annotations[Descriptor.referenceName] ?? entry.annotations[Descriptor.containerdName]
+    }
+    let names = Set(entries.map(name))
+    manifests.removeAll { names.contains(name($0)) }
     manifests += entries
   }
 }

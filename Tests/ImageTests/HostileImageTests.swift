@@ -123,6 +123,17 @@ import TestSupport
       "its media type says gzip, its content is none"
     ),
     (
+      "a layer of an unknown type beside a good one",
+      {
+        HandmadeImage(
+          config: { $0.replace("\"diff_ids\":[", by: "\"diff_ids\":[\"\(zeros)\",") },
+          manifest: { text in
+            let layer = #"{"mediaType":"x/y","digest":"\#(zeros)","size":1},"#
+            text.replace("\"layers\":[", by: "\"layers\":[" + layer)
+          })
+      }, "a layer of the media type x/y is not supported"
+    ),
+    (
       "nested indexes without end",
       {
         var image = HandmadeImage()

@@ -37,6 +37,22 @@ import TestSupport
     for image in try Self.read(layout).images { #expect(try image.validate() == []) }
   }
 
+  @Test func namesWithTheSameTag() throws {
+    let directory = try TemporaryDirectory()
+    let layout = directory.appending("layout").string
+    // The tag alone stands once; the second name is still found in full.
+    try ImageFixture.write(to: [layout], tags: ["a", "b"])
+    try ImageFixture.write(to: [layout], tags: ["a", "b"])
+    let source = try ImageSource(.layout(FilePath(layout), name: nil))
+    #expect(
+      source.images.map(\.names) == [["docker.io/library/a:latest", "docker.io/library/b:latest", "latest"]])
+    try Tool.check("skopeo", ["inspect", "oci:" + layout + ":latest"])
+    let digest = try Reference("x@sha256:" + String(repeating: "0", count: 64))
+    #expect(throws: ImageError.self) {
+      try ImageWriter(destinations: [.layout("x", name: nil)], tags: [digest])
+    }
+  }
+
   @Test func permissionsDoNotDependOnTheUmask() throws {
     let directory = try TemporaryDirectory()
     let old = umask(0o077)

@@ -35,6 +35,24 @@ import TestSupport
     }
   }
 
+  @Test func killedInTheMiddle() async throws {
+    let directory = try TemporaryDirectory()
+    try ImageFixture.write(to: ["oci:" + directory.appending("old").string + ":t"])
+    let before = try LayoutTests.files(directory.path)
+    await #expect(processExitsWith: .signal(SIGKILL)) { [path = directory.path.string as String] in
+      let writer = try ImageWriter(destinations: [
+        .layout(FilePath(path).appending("old"), name: "t"),
+        .layout(FilePath(path).appending("new"), name: nil),
+        .ociArchive(FilePath(path).appending("file"), name: nil),
+      ])
+      _ = try ImageFixture.layer(["x": "y"], writer)
+      let sink = try writer.beginBlob()
+      try [1, 2, 3].withUnsafeBytes { try sink.write($0) }
+      raise(SIGKILL)
+    }
+    #expect(try LayoutTests.files(directory.path) == before)
+  }
+
   @Test func standardInputIsDetected() async throws {
     let directory = try TemporaryDirectory()
     let path = directory.appending("x.oci.tar")
