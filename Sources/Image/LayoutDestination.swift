@@ -33,11 +33,16 @@ final class LayoutDestination: ImageDestination {
     try lock(directory.raw, LOCK_SH)
     if try LayoutVersion.check(LayoutStore(path)) {
       _ = try readIndex()
-    } else if try !listDirectory(directory.raw, shown: path.string).isEmpty {
+    } else if try !Self.isUnfinished(listDirectory(directory.raw, shown: path.string)) {
       throw ImageError(
         .notAnImage("this directory is not empty and no OCI image layout (it has no oci-layout file)"),
         at: path.string)
     }
+  }
+
+  /// Whether there is nothing, or what a writer leaves that was killed while it named its blobs.
+  private static func isUnfinished(_ names: [[UInt8]]) -> Bool {
+    names.allSatisfy { $0 == Array("blobs".utf8) || $0.starts(with: ".garboard-".utf8) }
   }
 
   private static func exists(_ path: FilePath) -> Bool { path.withPlatformString { access($0, F_OK) } == 0 }

@@ -90,7 +90,10 @@ import TestSupport
     try directory.write("i/index.json", #"{"schemaVersion":2,"manifests":[],"manifests":[]}"#)
     #expect(throws: ImageError.self) { try ImageFixture.write(to: [directory.appending("i").string]) }
     #expect(throws: PosixError.self) { try ImageFixture.write(to: [directory.appending("d/file/x").string]) }
-    // An empty directory becomes a layout.
+    // An empty directory becomes a layout, as does what a killed writer left.
+    try directory.write("killed/blobs/sha256/" + String(repeating: "0", count: 64), "x")
+    try ImageFixture.write(to: [directory.appending("killed").string])
+    #expect(try Self.read(directory.appending("killed")).select().validate() == [])
     try makeDirectories(directory.appending("empty"))
     try ImageFixture.write(to: [directory.appending("empty").string])
     #expect(try Self.read(directory.appending("empty")).images.count == 1)
