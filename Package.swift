@@ -102,7 +102,13 @@ let package = Package(
     tests("FetchTests", ["Fetch", "Posix"]),
     tests("BootstrapTests", ["Bootstrap", "Debian", "Posix"]),
     tests("SizeReportTests", ["SizeReport", "Image", "OCI", "Posix"]),
-    tests("CommandSupportTests", ["CommandSupport", "Posix", "tool-fixture", argumentParser]),
+    tests(
+      "CommandSupportTests",
+      [
+        "CommandSupport", "Archive", "Codec", "Digest", "Dockerfile", "OCI", "Posix", "Rootfs",
+        "tool-fixture",
+        argumentParser,
+      ]),
     tests("CommandTests", ["Posix"]),
     tests("PackageTests", ["Posix", "OCI"]),
   ],

@@ -12,3 +12,6 @@ func builtProgram(_ name: String) throws -> String {
 func fixture(_ arguments: String..., environment: [String] = []) throws -> TestSupport.Tool.Result {
   try Tool.run(builtProgram("tool-fixture"), arguments, environment: environment)
 }
+
+/// Sets a variable of this process's environment, for exit tests alone.
+func setVariable(_ name: String, _ value: String) { setenv(name, value, 1) }
