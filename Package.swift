@@ -64,7 +64,7 @@ let package = Package(
 
     // Floor 3: the work.
     module("Image", ["OCI", "Rootfs", "Archive", "Codec", "Digest", "Posix", "Dockerfile"]),
-    module("Fetch", ["CCurl", "Posix"]),
+    module("Fetch", ["CCurl", "Posix", system]),
     module("SizeReport", ["Image", "OCI", "Rootfs", "Archive", "Codec", "Digest", "Posix"]),
     module("Bootstrap", ["Debian", "Rootfs", "Archive", "Codec", "Posix"]),
 
@@ -87,6 +87,9 @@ let package = Package(
       name: "TestSupport",
       dependencies: ["Posix", "Digest", "Codec", "Archive", "Rootfs", "OCI", "Image"],
       path: "Tests/TestSupport", swiftSettings: settings),
+    .executableTarget(
+      name: "tool-fixture", dependencies: ["CommandSupport", "Posix", argumentParser, system],
+      path: "Tests/ToolFixture", swiftSettings: settings),
     tests("PosixTests", ["Posix"]),
     tests("DigestTests", ["Digest"]),
     tests("CodecTests", ["Codec", "Posix"]),
@@ -96,12 +99,12 @@ let package = Package(
     tests("DockerfileTests", ["Dockerfile"]),
     tests("DebianTests", ["Debian"]),
     tests("ImageTests", ["Image", "OCI", "Rootfs", "Archive", "Codec", "Digest", "Posix"]),
-    tests("FetchTests", ["Fetch", "Posix"]),
+    tests("FetchTests", ["Fetch", "Posix", system]),
     tests("BootstrapTests", ["Bootstrap", "Debian", "Posix"]),
     tests("SizeReportTests", ["SizeReport", "Image", "OCI", "Posix"]),
-    tests("CommandSupportTests", ["CommandSupport", "Posix", argumentParser]),
+    tests("CommandSupportTests", ["CommandSupport", "Posix", "tool-fixture", argumentParser, system]),
     tests("CommandTests", ["Posix"]),
-    tests("PackageTests", ["Posix"]),
+    tests("PackageTests", ["Posix", "OCI", system]),
   ],
   swiftLanguageModes: [.v6]
 )

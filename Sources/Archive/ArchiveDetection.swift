@@ -8,13 +8,18 @@ public func openArchive(
   notice: @escaping (String) -> Void = { _ in }
 ) throws -> any EntrySource {
   let peeked = try PeekedSource(source, count: TarHeader.blockSize)
-  let isTar = peeked.prefix.withUnsafeBytes { prefix in
-    guard prefix.count == TarHeader.blockSize else { return prefix.isEmpty }
-    let header = TarHeader(block: prefix)
+  if peeked.prefix.isEmpty || isTar(peeked.prefix) { return TarReader(peeked, limits: limits, notice: notice) }
+  return try LibarchiveReader(peeked, limits: limits)
+}
+
+/// Whether an archive that starts with these bytes (at least a block) is a tar, of any dialect.
+public func isTar(_ start: some Collection<UInt8>) -> Bool {
+  let block = Array(start.prefix(TarHeader.blockSize))
+  guard block.count == TarHeader.blockSize else { return false }
+  return block.withUnsafeBytes { bytes in
+    let header = TarHeader(block: bytes)
     return header.isZero || header.hasValidChecksum
   }
-  if isTar { return TarReader(peeked, limits: limits, notice: notice) }
-  return try LibarchiveReader(peeked, limits: limits)
 }
 
 /// A source whose first bytes were looked at, and are given once more.

@@ -90,14 +90,14 @@ struct RateMeter {
   mutating func rate(_ bytes: UInt64, at elapsed: Duration) -> UInt64 {
     let time = elapsed / .seconds(1)
     let span = time - lastTime
-    guard span > 0, bytes >= lastBytes else { return UInt64(smoothed ?? 0) }
+    guard span > 0, bytes >= lastBytes else { return UInt64((smoothed ?? 0).rounded()) }
     let now = Double(bytes - lastBytes) / span
     // What is older than some two seconds hardly counts, however often this is asked.
     let weight = min(1, span / 2)
     smoothed = smoothed.map { $0 + (now - $0) * weight } ?? now
     lastBytes = bytes
     lastTime = time
-    return UInt64(smoothed ?? 0)
+    return UInt64((smoothed ?? 0).rounded())
   }
 }
 

@@ -1,6 +1,5 @@
 import Glibc
 import Posix
-import Synchronization
 
 /// What happens when a signal ends the process: children end, named temporary files go, the terminal's
 /// line is cleared, and the exit status says which signal it was.
@@ -8,11 +7,6 @@ import Synchronization
 /// The signals are blocked in all threads but one, which waits for them: so the clean-up is ordinary code
 /// and not a signal handler's.
 enum Termination {
-  private static let underway = Atomic<Bool>(false)
-
-  /// Whether a signal is ending the process just now.
-  static var isUnderway: Bool { underway.load(ordering: .acquiring) }
-
   /// How long children may take to end.
   private static let grace = Duration.seconds(5)
 
@@ -29,7 +23,7 @@ enum Termination {
       var set = waited
       var number: Int32 = 0
       while sigwait(&set, &number) != 0 {}
-      underway.store(true, ordering: .releasing)
+      Ending.begin()
       ActiveChildren.shared.terminate(grace: grace)
       TemporaryNames.shared.removeAll()
       Console.shared.clear()
@@ -39,7 +33,7 @@ enum Termination {
 
   /// Ends the process with `status`, unless a signal is ending it already.
   static func leave(_ status: Int32) -> Never {
-    if isUnderway {
+    if Ending.isUnderway {
       while true { pause() }
     }
     Console.shared.clear()

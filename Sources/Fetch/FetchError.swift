@@ -16,8 +16,6 @@ public struct FetchError: Error, Sendable, Equatable {
     case stalled(seconds: Int)
     /// The connection broke after `received` bytes, and what the server sent then was another file.
     case changed(received: UInt64)
-    /// A `file:` URL's file could not be read; the words are libcurl's.
-    case unreadableFile(String)
   }
 
   /// The URL that was asked for, without a user's name and password.
@@ -35,7 +33,7 @@ public struct FetchError: Error, Sendable, Equatable {
     switch reason {
     case .status(let code): [408, 425, 429, 500, 502, 503, 504].contains(code)
     case .connection, .stalled: true
-    case .malformedURL, .refusedRedirect, .untrusted, .changed, .unreadableFile: false
+    case .malformedURL, .refusedRedirect, .untrusted, .changed: false
     }
   }
 }
@@ -47,7 +45,7 @@ extension FetchError: CustomStringConvertible {
     case .malformedURL(let why): "can't fetch \"\(url)\": \(why)"
     case .status(let code): "can't fetch \(url): the server answered \(Self.phrase(code))"
     case .refusedRedirect(let why): "can't fetch \(url): \(why)"
-    case .connection(let why), .untrusted(let why), .unreadableFile(let why): "can't fetch \(url): \(why)"
+    case .connection(let why), .untrusted(let why): "can't fetch \(url): \(why)"
     case .stalled(let seconds): "can't fetch \(url): nothing came for \(seconds) seconds"
     case .changed(let received):
       "can't fetch \(url): the connection broke after \(received) bytes, and the file is another one now"

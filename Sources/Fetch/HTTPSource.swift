@@ -2,7 +2,7 @@ import CCurl
 import Glibc
 public import Posix
 
-/// The bytes of a URL (`http`, `https` or `file`), pulled as they are read.
+/// The bytes of a URL (`http` or `https`), pulled as they are read.
 ///
 /// It runs in the thread that reads: libcurl works only during `open` and `read`, and a slow reader slows
 /// the server down. A transfer that breaks for a reason that may pass is tried again after a wait, and

@@ -26,7 +26,6 @@ final class Transfer {
   private let errorText: UnsafeMutablePointer<CChar>
   private var headers: UnsafeMutablePointer<curl_slist>?
   private let resume: Resume?
-  private let isFile: Bool
   private let stallTimeout: Int
   private let shownURL: String
 
@@ -51,8 +50,8 @@ final class Transfer {
     guard let name = scheme(of: url) else {
       throw FetchError(shownURL, .malformedURL("it is no URL"))
     }
-    guard allowedSchemes.contains(name) else {
-      throw FetchError(shownURL, .malformedURL("only http, https and file URLs are fetched"))
+    guard fetchedSchemes.contains(name) else {
+      throw FetchError(shownURL, .malformedURL("only http and https URLs are fetched"))
     }
     guard CurlLibrary.isReady, let handle = curl_easy_init() else {
       throw FetchError(shownURL, .connection("libcurl could not be started"))
@@ -60,12 +59,11 @@ final class Transfer {
     self.handle = handle
     self.resume = resume
     stallTimeout = options.stallTimeout
-    isFile = name == "file"
     errorText = .allocate(capacity: Int(CURL_ERROR_SIZE))
     errorText.initialize(repeating: 0, count: Int(CURL_ERROR_SIZE))
     if let resume { skip = resume.offset }
 
-    // Redirects never lead to a file, and never from TLS to plain text.
+    // Redirects lead nowhere else, and never from TLS to plain text.
     set(CURLOPT_PROTOCOLS_STR, name)
     set(CURLOPT_REDIR_PROTOCOLS_STR, name == "http" ? "http,https" : "https")
     set(CURLOPT_FOLLOWLOCATION, 1)
@@ -87,7 +85,7 @@ final class Transfer {
     guard garboard_curl_set_string(handle, CURLOPT_URL, url) == CURLE_OK else {
       throw FetchError(shownURL, .malformedURL("libcurl does not take it"))
     }
-    if let resume, resume.offset > 0, !isFile {
+    if let resume, resume.offset > 0 {
       // Not CURLOPT_RESUME_FROM, which refuses servers that send the whole again.
       set(CURLOPT_RANGE, "\(resume.offset)-")
       // RFC 9110, 13.1.5: the range only of this version, else the whole new one.
@@ -169,10 +167,6 @@ final class Transfer {
       total = announced
       return true
     }
-    if isFile {
-      total = announced
-      return true
-    }
     if status == 206 {
       let range = header("content-range").flatMap(ContentRange.init)
       guard let range, range.first == resume.offset, isSame(as: resume.validator),
@@ -199,9 +193,10 @@ final class Transfer {
     return earlier == validator && !earlier.isEmpty
   }
 
-  private func header(_ name: String) -> String? {
+  /// A field of the header of a response: -1 is the last, 0 the first.
+  private func header(_ name: String, of request: Int32 = -1) -> String? {
     var found: UnsafeMutablePointer<curl_header>?
-    guard curl_easy_header(handle, name, 0, UInt32(CURLH_HEADER), -1, &found) == CURLHE_OK,
+    guard curl_easy_header(handle, name, 0, UInt32(CURLH_HEADER), request, &found) == CURLHE_OK,
       let value = found?.pointee.value
     else { return nil }
     return String(cString: value)
@@ -226,22 +221,32 @@ final class Transfer {
     if let refusal { return FetchError(shownURL, refusal) }
     let text = String(cString: errorText)
     let words = text.isEmpty ? String(cString: curl_easy_strerror(result)) : text
-    if isFile { return FetchError(shownURL, .unreadableFile(words)) }
     let reason: FetchError.Reason =
       switch result {
       case CURLE_HTTP_RETURNED_ERROR: .status(status)
       case CURLE_URL_MALFORMAT: .malformedURL("it is malformed")
       case CURLE_TOO_MANY_REDIRECTS: .refusedRedirect("it redirects too often")
       case CURLE_UNSUPPORTED_PROTOCOL: .refusedRedirect("it redirects to \(redirectTarget)")
-      case CURLE_OPERATION_TIMEDOUT where hasStarted: .stalled(seconds: stallTimeout)
+      case CURLE_OPERATION_TIMEDOUT where isConnected: .stalled(seconds: stallTimeout)
       case CURLE_PEER_FAILED_VERIFICATION, CURLE_SSL_CERTPROBLEM, CURLE_SSL_CACERT_BADFILE: .untrusted(words)
       default: .connection(words)
       }
     return FetchError(shownURL, reason)
   }
 
+  /// Whether the request was sent: what takes too long from then on is the answer.
+  private var isConnected: Bool {
+    var time: curl_off_t = 0
+    _ = garboard_curl_get_offset(handle, CURLINFO_PRETRANSFER_TIME_T, &time)
+    return time > 0
+  }
+
+  /// Where the last redirect led to, which counts as followed.
   private var redirectTarget: String {
-    header("location").map(withoutCredentials) ?? "a place that is not followed"
+    var followed = 0
+    _ = garboard_curl_get_long(handle, CURLINFO_REDIRECT_COUNT, &followed)
+    return header("location", of: Int32(clamping: followed - 1)).map(withoutCredentials)
+      ?? "a place that is not followed"
   }
 }
 

@@ -23,27 +23,3 @@ public struct TransferOptions: Sendable {
     return min(longest, max(doubled, .seconds(Int64(min(seconds ?? 0, 30)))))
   }
 }
-
-/// Whether `text` is a URL that this module fetches, by its scheme.
-public func isFetchable(_ text: String) -> Bool { scheme(of: text).map(allowedSchemes.contains) ?? false }
-
-let allowedSchemes: Set<String> = ["http", "https", "file"]
-
-/// The scheme of a URL in lower case, when `://` follows it.
-func scheme(of url: String) -> String? {
-  guard let colon = url.utf8.firstIndex(of: UInt8(ascii: ":")) else { return nil }
-  guard url[colon...].utf8.starts(with: "://".utf8) else { return nil }
-  return url[..<colon].lowercased()
-}
-
-/// A URL for messages: without a user's name and password.
-func withoutCredentials(_ url: String) -> String {
-  guard let name = scheme(of: url) else { return url }
-  let start = url.utf8.index(url.startIndex, offsetBy: name.utf8.count + 3)
-  let end = url.utf8[start...].firstIndex {
-    [UInt8(ascii: "/"), UInt8(ascii: "?"), UInt8(ascii: "#")].contains($0)
-  }
-  let authority = url[start..<(end ?? url.endIndex)]
-  guard let at = authority.utf8.lastIndex(of: UInt8(ascii: "@")) else { return url }
-  return String(url[..<start]) + String(url[url.utf8.index(after: at)...])
-}

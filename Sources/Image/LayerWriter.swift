@@ -27,6 +27,8 @@ public struct WrittenLayer: Sendable {
   public var entries: UInt64
   /// The newest time of an entry; nil for an empty layer.
   public var newest: Timestamp?
+  /// The platform of the programs in it; nil when there are none.
+  public var platform: Platform?
 }
 
 /// The one tail that every layer leaves through: entries become tar bytes, these are hashed (diff ID),
@@ -41,6 +43,8 @@ public final class LayerWriter: EntrySink {
   private var state: Run
   private var entries: UInt64 = 0
   private var newest: Timestamp?
+  private var programs = BinaryPlatform()
+  private var isAtFileStart = false
 
   /// One attempt at the layer; a restart begins another.
   private final class Run {
@@ -103,11 +107,18 @@ public final class LayerWriter: EntrySink {
   public func add(_ entry: Entry) throws {
     entries += 1
     newest = max(newest ?? entry.modified, entry.modified)
+    isAtFileStart = entry.kind == .file
     try state.tar.add(entry)
   }
 
   /// Takes data of the entry that came last.
-  public func write(_ bytes: UnsafeRawBufferPointer) throws { try state.tar.write(bytes) }
+  public func write(_ bytes: UnsafeRawBufferPointer) throws {
+    if isAtFileStart {
+      programs.see(bytes)
+      isAtFileStart = false
+    }
+    try state.tar.write(bytes)
+  }
 
   /// Begins again, and gives back what was written so far.
   ///
@@ -129,6 +140,7 @@ public final class LayerWriter: EntrySink {
     try blob.reset()
     entries = 0
     newest = nil
+    programs = BinaryPlatform()
     state = Run(blob, compression, jobs: jobs, progress: { _ in })
     return TarReader(try Decompressor(SpoolSource(spool)))
   }
@@ -142,7 +154,8 @@ public final class LayerWriter: EntrySink {
     }
     return WrittenLayer(
       descriptor: OCI.Descriptor(compression.mediaType, digest: output.finish(), size: state.output.size),
-      diffID: input.finish(), uncompressedSize: state.tar.offset, entries: entries, newest: newest)
+      diffID: input.finish(), uncompressedSize: state.tar.offset, entries: entries, newest: newest,
+      platform: programs.platform)
   }
 }
 

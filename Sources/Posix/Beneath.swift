@@ -16,7 +16,7 @@ public func openDirectory(
     return Descriptor(owning: raw)
   }
   if path.count < Int(PATH_MAX) {
-    let flags = UInt64(O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC)
+    let flags = UInt64(O_RDONLY | O_DIRECTORY | O_CLOEXEC)
     let resolve =
       GARBOARD_RESOLVE_BENEATH | GARBOARD_RESOLVE_NO_SYMLINKS | GARBOARD_RESOLVE_NO_MAGICLINKS
     let raw = path.withName { garboard_openat2(root, $0, flags, 0, resolve) }

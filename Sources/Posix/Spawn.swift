@@ -127,6 +127,8 @@ public struct ChildProcess: Sendable {
   public let identifier: Int32
 
   /// Waits for the end.
+  ///
+  /// - Throws: `PosixError`, canceled when this process is being ended: see `Ending`.
   public func wait() throws(PosixError) -> Status {
     var status: Int32 = 0
     var information = siginfo_t()
@@ -135,6 +137,7 @@ public struct ChildProcess: Sendable {
     }
     ActiveChildren.shared.remove(identifier)
     try check("wait for", "a child process") { waitpid(identifier, &status, 0) }
+    if Ending.isUnderway { throw PosixError("wait for", "a child process", .canceled) }
     let signal = status & 0x7f
     return signal == 0 ? .exited((status >> 8) & 0xff) : .signalled(signal)
   }

@@ -55,8 +55,9 @@ public struct AtomicFile: ~Copyable, Sendable {
     TemporaryNames.shared.insert(name)
   }
 
-  /// Gives the file its final name, over what was there.
+  /// Gives the file its final name, over what was there; not when this process is being ended.
   public mutating func commit() throws(PosixError) {
+    if Ending.isUnderway { throw PosixError("write", target.string, .canceled) }
     let raw = descriptor.raw
     let source: FilePath
     if let temporary {

@@ -41,7 +41,9 @@ final class ScannedFile {
 
   private func open() throws {
     let file = try directory.open(name, for: .read, shown: shown())
-    if try file.status(shown: shown()).identity != status.identity { throw ScanError(.replaced, shown()) }
+    let opened = try file.status(shown: shown())
+    // The number of a file that was removed is soon given to another.
+    if opened.identity != status.identity || opened.kind != .file { throw ScanError(.replaced, shown()) }
     descriptor = consume file
   }
 

@@ -4,7 +4,7 @@ import Posix
 import SystemPackage
 
 /// One of the suite's executables: a command with the common options, an explanation and examples.
-public protocol Tool: ParsableCommand {
+public protocol GarboardTool: ParsableCommand {
   /// The executable's name.
   static var name: String { get }
   /// What it does, in one line without a period.
@@ -17,7 +17,7 @@ public protocol Tool: ParsableCommand {
   var common: CommonOptions { get }
 }
 
-extension Tool {
+extension GarboardTool {
   /// The configuration from the parts above.
   public static var configuration: CommandConfiguration {
     CommandConfiguration(
@@ -37,7 +37,7 @@ extension Tool {
   }
 }
 
-private func runTool<Command: Tool>(_ type: Command.Type) -> Int32 {
+private func runTool<Command: GarboardTool>(_ type: Command.Type) -> Int32 {
   do {
     var command = try type.parseAsRoot()
     // Only the tool itself has the options; what the parser answers by itself (--help) hasn't.
@@ -64,7 +64,7 @@ public func exitStatus<Command: ParsableCommand>(
   }
   if isOutputGone(error) { return 1 }
   // The work stopped because a signal ended what it needs: that is no news.
-  if Termination.isUnderway { return 1 }
+  if Ending.isUnderway { return 1 }
   if code == .validationFailure {
     let message = type.fullMessage(for: error)
     Console.shared.error(message.hasPrefix("Error: ") ? String(message.dropFirst(7)) : message)
