@@ -63,7 +63,9 @@ final class ArchiveStore: BlobStore {
     return Compression.detect(prefix)
   }
 
-  private static func spool(_ descriptor: consuming Posix.Descriptor, place: String) throws -> Posix.Descriptor {
+  private static func spool(_ descriptor: consuming Posix.Descriptor, place: String) throws
+    -> Posix.Descriptor
+  {
     let file = try makeTemporaryFile(in: temporaryDirectory())
     let source = try Decompressor(DescriptorSource(descriptor, name: place))
     while case let bytes = try source.next(), !bytes.isEmpty { try file.write(bytes) }
@@ -78,7 +80,8 @@ final class ArchiveStore: BlobStore {
     fstat(raw, &status)
     var limits = ArchiveLimits()
     limits.entries = entryLimit
-    let reader = TarReader(RangeSource(raw, offset: 0, count: UInt64(clamping: status.st_size)), limits: limits)
+    let reader = TarReader(
+      RangeSource(raw, offset: 0, count: UInt64(clamping: status.st_size)), limits: limits)
     var nodes: [EntryPath: Node] = [:]
     do {
       while let entry = try reader.next() {
@@ -86,13 +89,16 @@ final class ArchiveStore: BlobStore {
         switch entry.kind {
         case .file:
           let isWhole = entry.size == 0 || reader.extents == [DataExtent(offset: 0, count: entry.size)]
-          if !isWhole { throw ImageError(.file("\(entry.path)", problem: "is stored as a sparse file"), at: place) }
+          if !isWhole {
+            throw ImageError(.file("\(entry.path)", problem: "is stored as a sparse file"), at: place)
+          }
           node = .file(Slot(offset: reader.dataOffset, size: entry.size))
         case .hardlink: node = .link(entry.hardlinkTarget?.bytes ?? [])
         case .symlink: node = .link(try target(of: entry, place: place))
         case .directory: continue
         case .characterDevice, .blockDevice, .fifo:
-          throw ImageError(.file("\(entry.path)", problem: "is a device or pipe, in an image archive"), at: place)
+          throw ImageError(
+            .file("\(entry.path)", problem: "is a device or pipe, in an image archive"), at: place)
         }
         // Blobs may come again, their bytes are verified; for all else readers would differ in which counts.
         if nodes.updateValue(node, forKey: entry.path) != nil, !entry.path.bytes.starts(with: "blobs/".utf8) {
@@ -110,7 +116,9 @@ final class ArchiveStore: BlobStore {
     var parts = entry.path.parts.dropLast().map(Array.init)
     func leaves() -> ImageError {
       ImageError(
-        .file("\(entry.path)", problem: "is a link to outside of the archive: \(displayed(entry.linkTarget))"), at: place)
+        .file(
+          "\(entry.path)", problem: "is a link to outside of the archive: \(displayed(entry.linkTarget))"),
+        at: place)
     }
     if entry.linkTarget.first == 0x2f { throw leaves() }
     for part in entry.linkTarget.split(separator: 0x2f) where !part.elementsEqual([0x2e]) {
@@ -130,7 +138,9 @@ final class ArchiveStore: BlobStore {
     var name = name
     // As many steps as Linux follows symlinks.
     for _ in 0..<40 {
-      guard let path = try? EntryPath(normalising: name), !path.isRoot, let node = nodes[path] else { return nil }
+      guard let path = try? EntryPath(normalising: name), !path.isRoot, let node = nodes[path] else {
+        return nil
+      }
       switch node {
       case .file(let slot): return slot
       case .link(let target): name = target

@@ -31,7 +31,8 @@ extension BlobStore {
     }
     if stored.size != descriptor.size {
       throw ImageError(
-        .blob(descriptor.digest, problem: "has \(stored.size) bytes instead of \(descriptor.size)"), at: place)
+        .blob(descriptor.digest, problem: "has \(stored.size) bytes instead of \(descriptor.size)"), at: place
+      )
     }
     return VerifiedSource(
       stored.source, digest: descriptor.digest, size: descriptor.size, place: place)
@@ -41,7 +42,8 @@ extension BlobStore {
   func read(_ descriptor: OCI.Descriptor, limit: Int) throws -> [UInt8] {
     if descriptor.size > UInt64(limit) {
       throw ImageError(
-        .limit("the document \(descriptor.digest) has \(descriptor.size) bytes; the limit is \(limit)"), at: place)
+        .limit("the document \(descriptor.digest) has \(descriptor.size) bytes; the limit is \(limit)"),
+        at: place)
     }
     return try readAll(try open(descriptor), size: Int(descriptor.size))
   }

@@ -24,14 +24,18 @@ struct DockerManifest {
     do { json = try JSONValue(parsing: bytes) } catch {
       throw ImageError(.document(.syntax(document: fileName, error)), at: store.place)
     }
-    func bad(_ problem: String) -> ImageError { ImageError(.file(fileName, problem: problem), at: store.place) }
+    func bad(_ problem: String) -> ImageError {
+      ImageError(.file(fileName, problem: problem), at: store.place)
+    }
     guard let entries = json.array else { throw bad("is \(json.kind), not an array") }
     return try entries.enumerated().map { index, entry in
       guard let object = entry.object else { throw bad("has \(entry.kind) at [\(index)], not an object") }
       func strings(_ name: String) throws -> [String] {
         guard let value = object[name], value != .null else { return [] }
         let texts = value.array?.compactMap(\.string) ?? []
-        if texts.count != value.array?.count { throw bad("has a \(name) at [\(index)] that is no list of strings") }
+        if texts.count != value.array?.count {
+          throw bad("has a \(name) at [\(index)] that is no list of strings")
+        }
         return texts
       }
       guard let config = object["Config"]?.string else { throw bad("names no Config at [\(index)]") }
@@ -47,7 +51,8 @@ enum DockerArchive {
     try config(entry, store).digest
   }
 
-  private static func config(_ entry: DockerManifest, _ store: any BlobStore) throws -> Document<ImageConfig> {
+  private static func config(_ entry: DockerManifest, _ store: any BlobStore) throws -> Document<ImageConfig>
+  {
     guard let bytes = try store.read(file: entry.config, limit: ImageConfig.limits.size) else {
       throw ImageError(.file(entry.config, problem: "is missing, which manifest.json names"), at: store.place)
     }
@@ -56,7 +61,8 @@ enum DockerArchive {
     let name = entry.config.split(separator: "/").last.map(String.init) ?? entry.config
     let stem = name.hasSuffix(".json") ? String(name.dropLast(5)) : name
     if let named = try? Digest("sha256:" + stem), named != config.digest {
-      throw ImageError(.blob(named, problem: "has other content: its digest is \(config.digest)"), at: store.place)
+      throw ImageError(
+        .blob(named, problem: "has other content: its digest is \(config.digest)"), at: store.place)
     }
     return config
   }
@@ -68,7 +74,8 @@ enum DockerArchive {
     guard diffIDs.count == entry.layers.count else {
       throw ImageError(
         .inconsistent(
-          "manifest.json lists \(entry.layers.count) layers for \(entry.config), which itself lists \(diffIDs.count)"),
+          "manifest.json lists \(entry.layers.count) layers for \(entry.config), which itself lists \(diffIDs.count)"
+        ),
         at: store.place)
     }
     let history = config.content.layerHistory
@@ -96,12 +103,15 @@ enum DockerArchive {
   /// read once to know.
   private static func layer(_ path: String, diffID: Digest, _ store: any BlobStore) throws -> OCI.Descriptor {
     guard let stored = try store.open(file: path) else {
-      throw ImageError(.file(path, problem: "is missing, which manifest.json names as a layer"), at: store.place)
+      throw ImageError(
+        .file(path, problem: "is missing, which manifest.json names as a layer"), at: store.place)
     }
     return try withUnsafeTemporaryAllocation(byteCount: 1 << 18, alignment: 4096) { buffer in
       var count = try stored.source.read(into: buffer)
       let type: MediaType
-      switch Compression.detect(UnsafeRawBufferPointer(rebasing: buffer[..<count]).prefix(Compression.detectionLength)) {
+      switch Compression.detect(
+        UnsafeRawBufferPointer(rebasing: buffer[..<count]).prefix(Compression.detectionLength))
+      {
       case .none: return OCI.Descriptor(.layer, digest: diffID, size: stored.size)
       case .gzip: type = .layerGzip
       case .zstd: type = .layerZstd

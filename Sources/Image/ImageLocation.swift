@@ -71,7 +71,8 @@ public enum ImageLocation: Hashable, Sendable {
     ].contains(text)
   }
 
-  private static func pathAndName(_ text: String, in whole: String) throws(ImageError) -> (FilePath, String?) {
+  private static func pathAndName(_ text: String, in whole: String) throws(ImageError) -> (FilePath, String?)
+  {
     let parts = text.split(separator: ":", maxSplits: 1, omittingEmptySubsequences: false)
     if parts[0].isEmpty { throw ImageError(.location(problem: "the path is empty"), at: whole) }
     return (FilePath(String(parts[0])), parts.count == 2 ? String(parts[1]) : nil)
@@ -127,7 +128,8 @@ public enum ImageLocation: Hashable, Sendable {
     let whole = FilePath(text)
     guard !exists(whole), let colon = text.firstIndex(of: ":") else { return .detected(whole, name: nil) }
     let path = FilePath(String(text[..<colon]))
-    return exists(path) ? .detected(path, name: String(text[text.index(after: colon)...])) : .detected(whole, name: nil)
+    return exists(path)
+      ? .detected(path, name: String(text[text.index(after: colon)...])) : .detected(whole, name: nil)
   }
 }
 

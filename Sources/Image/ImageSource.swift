@@ -68,7 +68,8 @@ public final class ImageSource: Sendable {
     let store = LayoutStore(path)
     guard try LayoutVersion.check(store) else {
       _ = try openFile(path, .directory)
-      throw ImageError(.notAnImage("this directory is no OCI image layout (it has no oci-layout file)"), at: path.string)
+      throw ImageError(
+        .notAnImage("this directory is no OCI image layout (it has no oci-layout file)"), at: path.string)
     }
     return try collected(store, names: [:])
   }
@@ -97,7 +98,9 @@ public final class ImageSource: Sendable {
     // not get something else than a reader of the other.
     let entries = try DockerManifest.read(store)
     var names: [String: [String]] = [:]
-    for entry in entries { names[try DockerArchive.configDigest(entry, store).hex, default: []] += entry.tags }
+    for entry in entries {
+      names[try DockerArchive.configDigest(entry, store).hex, default: []] += entry.tags
+    }
     let found = try collected(store, names: names)
     let configs = Set(found.images.map(\.config.digest.hex))
     if let stranger = names.keys.sorted().first(where: { !configs.contains($0) }) {
@@ -131,7 +134,8 @@ enum LayoutVersion {
       throw ImageError(.file(fileName, problem: "says no imageLayoutVersion"), at: store.place)
     }
     guard version.hasPrefix("1.") else {
-      throw ImageError(.file(fileName, problem: "says version \(version.prefix(40)), only 1.x is known"), at: store.place)
+      throw ImageError(
+        .file(fileName, problem: "says version \(version.prefix(40)), only 1.x is known"), at: store.place)
     }
     return true
   }

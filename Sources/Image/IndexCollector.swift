@@ -41,7 +41,9 @@ struct IndexCollector {
       if count > Self.countLimit {
         throw ImageError(.limit("the index lists more than \(Self.countLimit) manifests"), at: store.place)
       }
-      let own = [Descriptor.referenceName, Descriptor.containerdName].compactMap { descriptor.annotations[$0] }
+      let own = [Descriptor.referenceName, Descriptor.containerdName].compactMap {
+        descriptor.annotations[$0]
+      }
       let names = inherited + own
       switch descriptor.mediaType.kind {
       case .index:

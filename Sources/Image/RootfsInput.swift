@@ -64,7 +64,8 @@ public enum RootfsInput {
   }
 
   private func stream(
-    _ source: any ByteSource, into order: CanonicalOrder, _ limits: Limits, _ notice: @escaping (String) -> Void
+    _ source: any ByteSource, into order: CanonicalOrder, _ limits: Limits,
+    _ notice: @escaping (String) -> Void
   ) throws {
     let decompressor = try Decompressor(source, limits: limits.expansion)
     defer { decompressor.close() }

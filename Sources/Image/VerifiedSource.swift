@@ -34,7 +34,8 @@ public final class VerifiedSource: ByteSource {
       if hash != nil { try finish() }
       return 0
     }
-    let room = UnsafeMutableRawBufferPointer(rebasing: buffer[..<Int(min(UInt64(buffer.count), size - count))])
+    let room = UnsafeMutableRawBufferPointer(
+      rebasing: buffer[..<Int(min(UInt64(buffer.count), size - count))])
     let got = try source.read(into: room)
     if got == 0 { throw fail("has \(count) bytes instead of \(size)") }
     hash?.update(UnsafeRawBufferPointer(rebasing: UnsafeRawBufferPointer(room)[..<got]))
