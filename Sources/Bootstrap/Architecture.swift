@@ -48,7 +48,8 @@ func checkArchitecture(_ architecture: String) throws(BootstrapError) {
   if status.isSuccess { return }
   let qemu = "qemu-" + (qemuNames[architecture] ?? architecture)
   let reason: String
-  if log.lastLines.contains(where: { $0.contains("not supported") || $0.contains("not a supported") }) == false,
+  if log.lastLines.contains(where: { $0.contains("not supported") || $0.contains("not a supported") })
+    == false,
     let last = log.lastLines.last, last.contains("no such") || last.contains("unknown")
   {
     reason = last

@@ -91,7 +91,9 @@ public struct BootstrapRequest: Sendable {
     func check(_ what: String, _ value: String, extra: String = "") throws(BootstrapError) {
       let isBad =
         value.isEmpty || value.hasPrefix("-")
-        || value.unicodeScalars.contains { $0.value <= 0x20 || $0.value == 0x7f || extra.unicodeScalars.contains($0) }
+        || value.unicodeScalars.contains {
+          $0.value <= 0x20 || $0.value == 0x7f || extra.unicodeScalars.contains($0)
+        }
       if isBad { throw .badArgument(what: what, value: value) }
     }
     try check("suite", suite, extra: ",\"'\\")

@@ -26,7 +26,8 @@ public struct DebootstrapEngine: Engine {
     try refuse("--dpkgopt", !request.dpkgOptions.isEmpty)
     try refuse("mode unshare", request.mode == .unshare)
     for package in request.include where !package.utf8.allSatisfy(Self.isNameByte) {
-      throw .unsupported(engine: name, what: "package \"\(package)\": it takes names only", instead: "mmdebstrap")
+      throw .unsupported(
+        engine: name, what: "package \"\(package)\": it takes names only", instead: "mmdebstrap")
     }
     if geteuid() != 0 { throw .needsRoot(engine: name) }
     if let architecture = request.architecture { try checkArchitecture(architecture) }
@@ -145,7 +146,9 @@ public struct DebootstrapEngine: Engine {
     } else {
       switch source.signedBy {
       case .names(let names):
-        for name in names where name.hasPrefix("/") { try add(try readKeyring(FilePath(name)), FilePath(name)) }
+        for name in names where name.hasPrefix("/") {
+          try add(try readKeyring(FilePath(name)), FilePath(name))
+        }
       case .embedded(let key): try add(Array(key.utf8), FilePath(source.file))
       case nil: break
       }

@@ -141,7 +141,8 @@ func engineEnvironment(temporary: FilePath, epoch: Int64?) -> [String] {
   environment.append("TMPDIR=" + temporary.string)
   if let epoch { environment.append("SOURCE_DATE_EPOCH=\(epoch)") }
   for name in [
-    "http_proxy", "https_proxy", "ftp_proxy", "all_proxy", "no_proxy", "HTTP_PROXY", "HTTPS_PROXY", "FTP_PROXY",
+    "http_proxy", "https_proxy", "ftp_proxy", "all_proxy", "no_proxy", "HTTP_PROXY", "HTTPS_PROXY",
+    "FTP_PROXY",
     "ALL_PROXY", "NO_PROXY",
   ] {
     if let value = getenv(name) { environment.append(name + "=" + String(cString: value)) }

@@ -1,5 +1,5 @@
 import Glibc
-public import Posix
+import Posix
 public import SystemPackage
 
 /// A small signed archive of hand-made packages, laid out as Debian's: `dists/SUITE`, `pool`.
@@ -90,7 +90,10 @@ public final class DebianArchive: Sendable {
     let name = "\(package.name)_\(package.version)_\(package.architecture).deb"
     _ = try run(
       "dpkg-deb", package: "dpkg",
-      ["--root-owner-group", "-Znone", "-b", tree.string, folder.appending("pool/main").appending(name).string],
+      [
+        "--root-owner-group", "-Znone", "-b", tree.string,
+        folder.appending("pool/main").appending(name).string,
+      ],
       ["SOURCE_DATE_EPOCH=\(date)"])
   }
 
