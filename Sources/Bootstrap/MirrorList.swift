@@ -189,7 +189,8 @@ extension MirrorList {
     if !fileExists(parts) { return sources }
     let names: [[UInt8]]
     do throws(PosixError) {
-      names = try listDirectory(try openFile(parts, .directory).raw, shown: parts.string)
+      let directory = try openFile(parts, .directory)
+      names = try listDirectory(directory.raw, shown: parts.string)
     } catch {
       throw .system(error)
     }
