@@ -21,7 +21,8 @@ func module(_ name: String, _ dependencies: [Target.Dependency] = []) -> Target 
 
 func tool(_ name: String, _ dependencies: [Target.Dependency]) -> Target {
   .executableTarget(
-    name: name, dependencies: ["CommandSupport", argumentParser] + dependencies, swiftSettings: settings)
+    name: name, dependencies: ["CommandSupport", argumentParser, system] + dependencies,
+    swiftSettings: settings)
 }
 
 func tests(_ name: String, _ dependencies: [Target.Dependency]) -> Target {
@@ -63,7 +64,7 @@ let package = Package(
 
     // Floor 3: the work.
     module("Image", ["OCI", "Rootfs", "Archive", "Codec", "Digest", "Posix", "Dockerfile"]),
-    module("Fetch", ["CCurl", "Posix"]),
+    module("Fetch", ["CCurl", "Posix", system]),
     module("SizeReport", ["Image", "OCI", "Rootfs", "Archive", "Codec", "Digest", "Posix"]),
     module("Bootstrap", ["Debian", "Rootfs", "Archive", "Codec", "Posix"]),
 
@@ -86,6 +87,9 @@ let package = Package(
       name: "TestSupport",
       dependencies: ["Posix", "Digest", "Codec", "Archive", "Rootfs", "OCI", "Image"],
       path: "Tests/TestSupport", swiftSettings: settings),
+    .executableTarget(
+      name: "tool-fixture", dependencies: ["CommandSupport", "Posix", argumentParser, system],
+      path: "Tests/ToolFixture", swiftSettings: settings),
     tests("PosixTests", ["Posix"]),
     tests("DigestTests", ["Digest"]),
     tests("CodecTests", ["Codec", "Posix"]),
@@ -95,11 +99,12 @@ let package = Package(
     tests("DockerfileTests", ["Dockerfile"]),
     tests("DebianTests", ["Debian"]),
     tests("ImageTests", ["Image", "OCI", "Rootfs", "Archive", "Codec", "Digest", "Posix"]),
+    tests("FetchTests", ["Fetch", "Posix", system]),
     tests("BootstrapTests", ["Bootstrap", "Debian", "Posix"]),
     tests("SizeReportTests", ["SizeReport", "Image", "OCI", "Posix"]),
-    tests("CommandSupportTests", ["CommandSupport"]),
+    tests("CommandSupportTests", ["CommandSupport", "Posix", "tool-fixture", argumentParser, system]),
     tests("CommandTests", ["Posix"]),
-    tests("PackageTests", ["Posix"]),
+    tests("PackageTests", ["Posix", "OCI", system]),
   ],
   swiftLanguageModes: [.v6]
 )

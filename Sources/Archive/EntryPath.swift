@@ -14,6 +14,9 @@ public struct EntryPath: Hashable, Sendable {
 
   init(unchecked bytes: [UInt8]) { self.bytes = bytes }
 
+  /// The path of parts that are single names already, as those of other paths.
+  public init(parts: [ArraySlice<UInt8>]) { bytes = Array(parts.joined(separator: [0x2f])) }
+
   /// Normalises a name as archives give it: leading `/` and `./`, doubled and trailing slashes and
   /// `.` parts go away.
   ///
@@ -65,6 +68,9 @@ public struct EntryPath: Hashable, Sendable {
     guard other.bytes.count >= bytes.count, other.bytes.starts(with: bytes) else { return false }
     return other.bytes.count == bytes.count || other.bytes[bytes.count] == 0x2f
   }
+
+  /// The number of parts; 0 for the root.
+  public var depth: Int { isRoot ? 0 : bytes.reduce(1) { $1 == 0x2f ? $0 + 1 : $0 } }
 
   /// The parts, first to last.
   public var parts: [ArraySlice<UInt8>] { bytes.split(separator: 0x2f) }

@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/close_range.h>
 #include <linux/openat2.h>
 #include <sched.h>
 #include <signal.h>
@@ -44,7 +45,7 @@ int garboard_link_descriptor(int descriptor, int directory, const char *path) {
 
 static int place(int descriptor, int target) {
   if (descriptor < 0) {
-    descriptor = open("/dev/null", target == 0 ? O_RDONLY : O_WRONLY);
+    descriptor = open("/dev/null", (target == 0 ? O_RDONLY : O_WRONLY) | O_CLOEXEC);
     if (descriptor < 0) return -1;
   }
   if (descriptor == target) {
@@ -73,6 +74,8 @@ static int prepare_child(const struct garboard_spawn *what, pid_t parent) {
       if (mount("proc", "/proc", "proc", MS_NOSUID | MS_NODEV | MS_NOEXEC, NULL) != 0) return -1;
     }
   }
+  // Whatever this process holds open without O_CLOEXEC stays here.
+  syscall(SYS_close_range, 3U, ~0U, CLOSE_RANGE_CLOEXEC);
   if (what->working_directory && chdir(what->working_directory) != 0) return -1;
   // Descriptors 0 to 2 must not be overwritten before they were copied.
   int streams[3] = {what->standard_input, what->standard_output, what->standard_error};

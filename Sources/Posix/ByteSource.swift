@@ -6,6 +6,12 @@ public protocol ByteSource: AnyObject {
   func read(into buffer: UnsafeMutableRawBufferPointer) throws -> Int
 }
 
+/// A source that can leave out bytes without reading them.
+public protocol SkippableSource: ByteSource {
+  /// Moves on by `count` bytes; past the end is no error here, but shows in the next read.
+  func skip(_ count: UInt64) throws
+}
+
 /// A descriptor as a source, read at its current position.
 public final class DescriptorSource: ByteSource {
   private let descriptor: Descriptor
@@ -29,7 +35,7 @@ public final class DescriptorSource: ByteSource {
 }
 
 /// A part of a file as a source, read by position: several can share one descriptor.
-public final class RangeSource: ByteSource {
+public final class RangeSource: SkippableSource {
   private let raw: Int32
   private var offset: UInt64
   private var remaining: UInt64
@@ -50,5 +56,12 @@ public final class RangeSource: ByteSource {
     offset += UInt64(got)
     remaining -= UInt64(got)
     return got
+  }
+
+  /// Moves on within the range.
+  public func skip(_ count: UInt64) throws {
+    let step = min(count, remaining)
+    offset += step
+    remaining -= step
   }
 }

@@ -88,6 +88,13 @@ extension Descriptor {
     return UInt64(status.st_size)
   }
 
+  /// Whether it is a regular file, which can be read at any offset.
+  public func isRegularFile() throws(PosixError) -> Bool {
+    var status = stat()
+    try check("look at", "a file") { fstat(raw, &status) }
+    return status.st_mode & S_IFMT == S_IFREG
+  }
+
   /// Flushes data and metadata to the disk.
   public func sync() throws(PosixError) { try check("flush", "a file") { fsync(raw) } }
 

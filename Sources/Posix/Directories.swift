@@ -41,12 +41,27 @@ public func removeTree(_ path: FilePath) throws(PosixError) {
   try check("remove", path.string) { path.withPlatformString { rmdir($0) } }
 }
 
+/// Removes a directory in an open one with all that is in it, on one file system.
+func removeTree(
+  in parent: Int32, _ name: [UInt8], shown: String, removed: (_ path: [UInt8]) -> Void
+) throws(PosixError) {
+  let tree = try Relative(parent).open(name, for: .directory, shown: shown)
+  let device = try tree.status(shown: shown).identity.device
+  try removeContents(tree, device: device, shown: shown, path: name, removed: removed)
+  try name.withNullTerminated { name throws(PosixError) in
+    _ = try check("remove", shown) { unlinkat(parent, name, AT_REMOVEDIR) }
+  }
+  removed(name)
+}
+
 private func removeContents(
-  _ directory: consuming Descriptor, device: UInt64, shown: String
+  _ directory: consuming Descriptor, device: UInt64, shown: String, path: [UInt8] = [],
+  removed: (_ path: [UInt8]) -> Void = { _ in }
 ) throws(PosixError) {
   let raw = directory.raw
   for name in try listDirectory(raw, shown: shown) {
     let display = shown + "/" + displayed(name)
+    let below = path + [0x2f] + name
     var status = stat()
     try name.withNullTerminated { name throws(PosixError) in
       try check("look at", display) { fstatat(raw, name, &status, AT_SYMLINK_NOFOLLOW) }
@@ -57,8 +72,10 @@ private func removeContents(
         let child = try check("open", display) {
           openat(raw, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC)
         }
-        try removeContents(Descriptor(owning: child), device: device, shown: display)
+        try removeContents(
+          Descriptor(owning: child), device: device, shown: display, path: below, removed: removed)
         try check("remove", display) { unlinkat(raw, name, AT_REMOVEDIR) }
+        removed(below)
       } else {
         try check("remove", display) { unlinkat(raw, name, 0) }
       }

@@ -96,6 +96,7 @@ public struct Command: Sendable {
       }
     }
     if process < 0 { throw PosixError("run", program.string, Errno(rawValue: code)) }
+    ActiveChildren.shared.insert(process)
     return ChildProcess(identifier: process)
   }
 
@@ -126,9 +127,17 @@ public struct ChildProcess: Sendable {
   public let identifier: Int32
 
   /// Waits for the end.
+  ///
+  /// - Throws: `PosixError`, canceled when this process is being ended: see `Ending`.
   public func wait() throws(PosixError) -> Status {
     var status: Int32 = 0
+    var information = siginfo_t()
+    try check("wait for", "a child process") {
+      waitid(P_PID, id_t(identifier), &information, WEXITED | WNOWAIT)
+    }
+    ActiveChildren.shared.remove(identifier)
     try check("wait for", "a child process") { waitpid(identifier, &status, 0) }
+    if Ending.isUnderway { throw PosixError("wait for", "a child process", .canceled) }
     let signal = status & 0x7f
     return signal == 0 ? .exited((status >> 8) & 0xff) : .signalled(signal)
   }

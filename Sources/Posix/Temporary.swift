@@ -55,8 +55,9 @@ public struct AtomicFile: ~Copyable, Sendable {
     TemporaryNames.shared.insert(name)
   }
 
-  /// Gives the file its final name, over what was there.
+  /// Gives the file its final name, over what was there; not when this process is being ended.
   public mutating func commit() throws(PosixError) {
+    if Ending.isUnderway { throw PosixError("write", target.string, .canceled) }
     let raw = descriptor.raw
     let source: FilePath
     if let temporary {
@@ -82,4 +83,10 @@ public struct AtomicFile: ~Copyable, Sendable {
       TemporaryNames.shared.remove(temporary)
     }
   }
+}
+
+/// Where large temporary files go: `$TMPDIR`, else `/var/tmp`, which is a disk where `/tmp` may be memory.
+public func temporaryDirectory() -> FilePath {
+  if let value = getenv("TMPDIR"), value.pointee != 0 { return FilePath(String(cString: value)) }
+  return "/var/tmp"
 }

@@ -34,6 +34,11 @@ public final class Worker: Sendable {
     handle = Mutex(thread)
   }
 
+  /// A thread that nobody joined goes on, and gives its resources back when it ends.
+  deinit {
+    if let thread = handle.withLock({ $0 }) { pthread_detach(thread) }
+  }
+
   /// Waits for the end, and throws what the closure threw.
   public func join() throws {
     let thread = handle.withLock { handle in
@@ -58,7 +63,12 @@ public final class Monitor<State>: @unchecked Sendable {
     mutex = .allocate(capacity: 1)
     condition = .allocate(capacity: 1)
     pthread_mutex_init(mutex, nil)
-    pthread_cond_init(condition, nil)
+    var attributes = pthread_condattr_t()
+    pthread_condattr_init(&attributes)
+    // Limits of time don't move when somebody sets the clock.
+    pthread_condattr_setclock(&attributes, CLOCK_MONOTONIC)
+    pthread_cond_init(condition, &attributes)
+    pthread_condattr_destroy(&attributes)
   }
 
   deinit {
@@ -88,6 +98,27 @@ public final class Monitor<State>: @unchecked Sendable {
     while true {
       if let result = try body(&state) { return result }
       pthread_cond_wait(condition, mutex)
+    }
+  }
+
+  /// Waits as `wait` does, but no longer than `limit`: nil when `body` gave no value by then.
+  public func wait<Result>(
+    atMost limit: Duration, _ body: (inout State) throws -> Result?
+  ) rethrows -> Result? {
+    var deadline = timespec()
+    clock_gettime(CLOCK_MONOTONIC, &deadline)
+    let parts = limit.components
+    let nanoseconds = Int64(deadline.tv_nsec) + parts.attoseconds / 1_000_000_000
+    deadline.tv_sec += Int(parts.seconds + nanoseconds / 1_000_000_000)
+    deadline.tv_nsec = Int(nanoseconds % 1_000_000_000)
+    pthread_mutex_lock(mutex)
+    defer {
+      pthread_cond_broadcast(condition)
+      pthread_mutex_unlock(mutex)
+    }
+    while true {
+      if let result = try body(&state) { return result }
+      if pthread_cond_timedwait(condition, mutex, &deadline) != 0 { return try body(&state) }
     }
   }
 }

@@ -2,6 +2,8 @@
 #pragma once
 #include <stddef.h>
 #include <stdint.h>
+// Not in the Glibc module.
+#include <sys/xattr.h>
 #include <sys/types.h>
 
 /// openat2(2). Returns a descriptor, or -1 with errno set.

@@ -1,0 +1,67 @@
+# Garboard's front door. `make help` lists what there is to do.
+
+SWIFT ?= swift
+PREFIX ?= /usr/local
+DESTDIR ?=
+# The Debian suite that `make image` and `make reproduce` make.
+SUITE ?= trixie
+
+# Debian packages, by what needs them; `make deps` installs those that are missing.
+# docs/dependencies.md gives the reason for each.
+BUILD_PACKAGES := g++ git pkgconf zlib1g-dev libarchive-dev libzstd-dev liblzma-dev libbz2-dev \
+	libdeflate-dev libisal-dev libssl-dev libcurl4-openssl-dev
+RUN_PACKAGES := ca-certificates mmdebstrap debootstrap apt dpkg gpgv debian-archive-keyring uidmap
+TEST_PACKAGES := podman crun fuse-overlayfs buildah skopeo umoci docker-registry \
+	libarchive-tools tar pigz gzip zstd xz-utils bzip2 acl attr libcap2-bin strace time dpkg-dev \
+	python3 python3-jsonschema golang-github-opencontainers-image-spec-dev
+
+TOOLS := $(notdir $(wildcard Sources/garboard*))
+RELEASE := .build/release
+# The Swift runtime goes into the executables, and their symbols go away.
+RELEASE_FLAGS := -c release --static-swift-stdlib -Xlinker -s
+MAKEFLAGS += --no-builtin-rules --no-print-directory
+
+.DEFAULT_GOAL := all
+.PHONY: all deps deps-build deps-run test lint bench fuzz reproduce install image clean help
+
+all: deps-build ## Build the release executables in .build/release (the default)
+	$(SWIFT) build $(RELEASE_FLAGS)
+
+deps: ## Install the Debian packages that building, running and testing need, and check Swift
+	@scripts/swift-version $(SWIFT)
+	@scripts/packages $(BUILD_PACKAGES) $(RUN_PACKAGES) $(TEST_PACKAGES)
+
+deps-build:
+	@scripts/swift-version $(SWIFT)
+	@scripts/packages $(BUILD_PACKAGES)
+
+deps-run:
+	@scripts/packages $(RUN_PACKAGES)
+
+test: deps ## Build and run all tests (as root, so that the tests that need it can run)
+	$(SWIFT) test
+
+lint: ## Check the formatting of all Swift sources
+	$(SWIFT) format lint --strict --parallel --recursive Package.swift Sources Tests
+
+bench: deps all ## Measure against the peers (docs/performance.md)
+	Benchmarks/run
+
+fuzz: deps-build ## Fuzz the parsers of what comes from outside
+	Fuzzing/run
+
+reproduce: all deps-run ## Make an image twice in different surroundings and compare every byte
+	scripts/reproduce $(RELEASE) $(SUITE)
+
+image: all deps-run ## Make a Debian base image in output/ and print its size per layer
+	$(RELEASE)/garboard-bootstrap --engine mmdebstrap $(SUITE) output/debian-$(SUITE).oci.tar
+
+install: all ## Install executables, completions and man pages below $(DESTDIR)$(PREFIX)
+	scripts/install $(RELEASE) "$(DESTDIR)$(PREFIX)" $(TOOLS)
+
+clean: ## Remove all build products, and the images in output/
+	rm -rf .build .build-*
+	find output -mindepth 1 ! -name .gitkeep -delete
+
+help: ## List these targets
+	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  \1\t\2/p' $(firstword $(MAKEFILE_LIST)) | expand -t 14

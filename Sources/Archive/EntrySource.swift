@@ -1,0 +1,22 @@
+/// Where entries come from, one after the other: a tar stream, a directory, another archive.
+public protocol EntrySource: AnyObject {
+  /// The next entry, or nil at the end. What was not read of the one before is skipped.
+  func next() throws -> Entry?
+
+  /// Reads the data of the current file, holes as zeros; 0 when all `size` bytes were given.
+  func read(into buffer: UnsafeMutableRawBufferPointer) throws -> Int
+}
+
+/// A run of a file's data that is stored; the rest of a sparse file is zeros.
+public struct DataExtent: Sendable, Hashable {
+  /// Where it stands in the file.
+  public var offset: UInt64
+  /// How many bytes it has.
+  public var count: UInt64
+
+  /// An extent.
+  public init(offset: UInt64, count: UInt64) {
+    self.offset = offset
+    self.count = count
+  }
+}

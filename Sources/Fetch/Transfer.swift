@@ -1,0 +1,278 @@
+import CCurl
+
+/// One request of libcurl, from its start to its end: what several of a `multi` handle are.
+///
+/// The bytes go straight into the reader's buffer while it has room; what is left of a piece of data
+/// waits in `overflow`, and then libcurl is paused, so that a slow reader makes a slow download and not a
+/// large one.
+final class Transfer {
+  /// What the response must be for its bytes to continue those already received.
+  struct Resume {
+    var offset: UInt64
+    var validator: Validator
+    var total: UInt64?
+  }
+
+  /// What identifies one version of a file (RFC 9110, sections 8.8 and 13.1.5).
+  struct Validator: Equatable {
+    /// A strong entity tag.
+    var tag: String?
+    /// `Last-Modified` as the server wrote it.
+    var modified: String?
+    var isEmpty: Bool { tag == nil && modified == nil }
+  }
+
+  let handle: UnsafeMutableRawPointer
+  private let errorText: UnsafeMutablePointer<CChar>
+  private var headers: UnsafeMutablePointer<curl_slist>?
+  private let resume: Resume?
+  private let stallTimeout: Int
+  private let shownURL: String
+
+  /// The reader's buffer during a call, and how much of it is filled.
+  var destination = UnsafeMutableRawBufferPointer(start: nil, count: 0)
+  var filled = 0
+  private var overflow: [UInt8] = []
+  private var overflowStart = 0
+  private var isPaused = false
+  /// Bytes at the start of this response that were received by an earlier one.
+  private var skip: UInt64 = 0
+  /// Set when the response's header has been judged.
+  private(set) var hasStarted = false
+  /// Why the response was refused by us, when it was.
+  private var refusal: FetchError.Reason?
+  /// The size of the whole file, where the server says it.
+  private(set) var total: UInt64?
+  private(set) var validator = Validator()
+
+  init(_ url: String, _ options: TransferOptions, resume: Resume?) throws(FetchError) {
+    shownURL = withoutCredentials(url)
+    guard let name = scheme(of: url) else {
+      throw FetchError(shownURL, .malformedURL("it is no URL"))
+    }
+    guard fetchedSchemes.contains(name) else {
+      throw FetchError(shownURL, .malformedURL("only http and https URLs are fetched"))
+    }
+    guard CurlLibrary.isReady, let handle = curl_easy_init() else {
+      throw FetchError(shownURL, .connection("libcurl could not be started"))
+    }
+    self.handle = handle
+    self.resume = resume
+    stallTimeout = options.stallTimeout
+    errorText = .allocate(capacity: Int(CURL_ERROR_SIZE))
+    errorText.initialize(repeating: 0, count: Int(CURL_ERROR_SIZE))
+    if let resume { skip = resume.offset }
+
+    // Redirects lead nowhere else, and never from TLS to plain text.
+    set(CURLOPT_PROTOCOLS_STR, name)
+    set(CURLOPT_REDIR_PROTOCOLS_STR, name == "http" ? "http,https" : "https")
+    set(CURLOPT_FOLLOWLOCATION, 1)
+    set(CURLOPT_MAXREDIRS, options.redirects)
+    set(CURLOPT_FAILONERROR, 1)
+    set(CURLOPT_NOSIGNAL, 1)
+    set(CURLOPT_CONNECTTIMEOUT, options.connectTimeout)
+    set(CURLOPT_LOW_SPEED_LIMIT, 1)
+    set(CURLOPT_LOW_SPEED_TIME, options.stallTimeout)
+    set(CURLOPT_BUFFERSIZE, 256 << 10)
+    set(CURLOPT_USERAGENT, "garboard")
+    _ = garboard_curl_set_pointer(handle, CURLOPT_ERRORBUFFER, errorText)
+    _ = garboard_curl_set_pointer(handle, CURLOPT_WRITEDATA, Unmanaged.passUnretained(self).toOpaque())
+    _ = garboard_curl_set_write(handle) { bytes, size, count, context in
+      guard let bytes, let context else { return 0 }
+      let transfer = Unmanaged<Transfer>.fromOpaque(context).takeUnretainedValue()
+      return transfer.receive(UnsafeRawBufferPointer(start: bytes, count: size * count))
+    }
+    guard garboard_curl_set_string(handle, CURLOPT_URL, url) == CURLE_OK else {
+      throw FetchError(shownURL, .malformedURL("libcurl does not take it"))
+    }
+    if let resume, resume.offset > 0 {
+      // Not CURLOPT_RESUME_FROM, which refuses servers that send the whole again.
+      set(CURLOPT_RANGE, "\(resume.offset)-")
+      // RFC 9110, 13.1.5: the range only of this version, else the whole new one.
+      if let condition = resume.validator.tag ?? resume.validator.modified {
+        headers = curl_slist_append(nil, "If-Range: \(condition)")
+        _ = garboard_curl_set_pointer(handle, CURLOPT_HTTPHEADER, headers)
+      }
+    }
+  }
+
+  deinit {
+    curl_easy_cleanup(handle)
+    curl_slist_free_all(headers)
+    errorText.deallocate()
+  }
+
+  private func set(_ option: CURLoption, _ value: Int) { _ = garboard_curl_set_long(handle, option, value) }
+  private func set(_ option: CURLoption, _ value: String) {
+    _ = garboard_curl_set_string(handle, option, value)
+  }
+
+  /// libcurl's data: all of it is taken, or none and the transfer paused.
+  private func receive(_ bytes: UnsafeRawBufferPointer) -> Int {
+    if !hasStarted, !judgeResponse() { return 0 }
+    var rest = bytes[...]
+    let skipBefore = skip
+    if skip > 0 {
+      let count = Int(min(skip, UInt64(rest.count)))
+      skip -= UInt64(count)
+      rest = rest.dropFirst(count)
+    }
+    if rest.isEmpty { return bytes.count }
+    let room = destination.count - filled
+    if room == 0 || overflowStart < overflow.count {
+      skip = skipBefore
+      isPaused = true
+      return Int(CURL_WRITEFUNC_PAUSE)
+    }
+    let direct = min(room, rest.count)
+    if direct > 0 {
+      let source = UnsafeRawBufferPointer(rebasing: rest.prefix(direct))
+      UnsafeMutableRawBufferPointer(rebasing: destination[filled...]).copyMemory(from: source)
+      filled += direct
+    }
+    overflow.removeAll(keepingCapacity: true)
+    overflowStart = 0
+    overflow.append(contentsOf: rest.dropFirst(direct))
+    return bytes.count
+  }
+
+  /// Moves what waits in `overflow` to the reader.
+  func drain() {
+    let count = min(destination.count - filled, overflow.count - overflowStart)
+    if count == 0 { return }
+    overflow.withUnsafeBytes { bytes in
+      let source = UnsafeRawBufferPointer(rebasing: bytes[overflowStart..<(overflowStart + count)])
+      UnsafeMutableRawBufferPointer(rebasing: destination[filled...]).copyMemory(from: source)
+    }
+    overflowStart += count
+    filled += count
+  }
+
+  /// Lets libcurl go on where it was paused.
+  func unpause() {
+    if !isPaused { return }
+    isPaused = false
+    curl_easy_pause(handle, CURLPAUSE_CONT)
+  }
+
+  /// Looks at the header of the final response, once: does what follows continue what we have?
+  private func judgeResponse() -> Bool {
+    hasStarted = true
+    validator = Validator(
+      tag: header("etag").flatMap { $0.hasPrefix("W/") ? nil : $0 }, modified: header("last-modified"))
+    var length: curl_off_t = -1
+    _ = garboard_curl_get_offset(handle, CURLINFO_CONTENT_LENGTH_DOWNLOAD_T, &length)
+    let announced = UInt64(exactly: length)
+    guard let resume, resume.offset > 0 else {
+      total = announced
+      return true
+    }
+    if status == 206 {
+      let range = header("content-range").flatMap(ContentRange.init)
+      guard let range, range.first == resume.offset, isSame(as: resume.validator),
+        range.total == resume.total || range.total == nil || resume.total == nil
+      else {
+        refusal = .changed(received: resume.offset)
+        return false
+      }
+      total = range.total ?? resume.total
+      skip = 0
+      return true
+    }
+    // The server sends it all again: good for us if it is the same, from where we were.
+    total = announced
+    guard isSame(as: resume.validator), announced == resume.total else {
+      refusal = .changed(received: resume.offset)
+      return false
+    }
+    return true
+  }
+
+  private func isSame(as earlier: Validator) -> Bool {
+    if earlier.tag != nil && validator.tag != nil { return earlier.tag == validator.tag }
+    return earlier == validator && !earlier.isEmpty
+  }
+
+  /// A field of the header of a response: -1 is the last, 0 the first.
+  private func header(_ name: String, of request: Int32 = -1) -> String? {
+    var found: UnsafeMutablePointer<curl_header>?
+    guard curl_easy_header(handle, name, 0, UInt32(CURLH_HEADER), request, &found) == CURLHE_OK,
+      let value = found?.pointee.value
+    else { return nil }
+    return String(cString: value)
+  }
+
+  private var status: Int {
+    var code = 0
+    _ = garboard_curl_get_long(handle, CURLINFO_RESPONSE_CODE, &code)
+    return code
+  }
+
+  /// The wait that the server asked for in seconds, where it gave a number (RFC 9110, 10.2.3).
+  var serverAsksForDelay: UInt64? { header("retry-after").flatMap { UInt64($0) } }
+
+  /// Judges the end of the transfer: nil when all is there.
+  func outcome(_ result: CURLcode) -> FetchError? {
+    if result == CURLE_OK {
+      if !hasStarted && !judgeResponse(), let refusal { return FetchError(shownURL, refusal) }
+      // A whole answer to a resumed request that is shorter than what we have already.
+      return skip == 0 ? nil : FetchError(shownURL, .changed(received: resume?.offset ?? 0))
+    }
+    if let refusal { return FetchError(shownURL, refusal) }
+    let text = String(cString: errorText)
+    let words = text.isEmpty ? String(cString: curl_easy_strerror(result)) : text
+    let reason: FetchError.Reason =
+      switch result {
+      case CURLE_HTTP_RETURNED_ERROR: .status(status)
+      case CURLE_URL_MALFORMAT: .malformedURL("it is malformed")
+      case CURLE_TOO_MANY_REDIRECTS: .refusedRedirect("it redirects too often")
+      case CURLE_UNSUPPORTED_PROTOCOL: .refusedRedirect("it redirects to \(redirectTarget)")
+      case CURLE_OPERATION_TIMEDOUT where isConnected: .stalled(seconds: stallTimeout)
+      case CURLE_PEER_FAILED_VERIFICATION, CURLE_SSL_CERTPROBLEM, CURLE_SSL_CACERT_BADFILE: .untrusted(words)
+      default: .connection(words)
+      }
+    return FetchError(shownURL, reason)
+  }
+
+  /// Whether the request was sent: what takes too long from then on is the answer.
+  private var isConnected: Bool {
+    var time: curl_off_t = 0
+    _ = garboard_curl_get_offset(handle, CURLINFO_PRETRANSFER_TIME_T, &time)
+    return time > 0
+  }
+
+  /// Where the last redirect led to, which counts as followed.
+  private var redirectTarget: String {
+    var followed = 0
+    _ = garboard_curl_get_long(handle, CURLINFO_REDIRECT_COUNT, &followed)
+    return header("location", of: Int32(clamping: followed - 1)).map(withoutCredentials)
+      ?? "a place that is not followed"
+  }
+}
+
+/// `Content-Range: bytes FIRST-LAST/TOTAL` (RFC 9110, section 14.4).
+struct ContentRange: Equatable {
+  var first: UInt64
+  var total: UInt64?
+
+  init?(_ text: String) {
+    guard text.lowercased().hasPrefix("bytes ") else { return nil }
+    let parts = text.dropFirst(6).split(separator: "/", omittingEmptySubsequences: false)
+    guard parts.count == 2, let range = parts.first, let size = parts.last else { return nil }
+    let ends = range.split(separator: "-", omittingEmptySubsequences: false)
+    guard ends.count == 2, let first = ends.first.flatMap({ UInt64($0) }) else { return nil }
+    self.first = first
+    if size == "*" {
+      total = nil
+    } else if let size = UInt64(size) {
+      total = size
+    } else {
+      return nil
+    }
+  }
+}
+
+/// libcurl's process-wide state, made once, before any thread uses it.
+enum CurlLibrary {
+  static let isReady = curl_global_init(Int(CURL_GLOBAL_DEFAULT)) == CURLE_OK
+}

@@ -1,0 +1,106 @@
+import Glibc
+import Posix
+import Synchronization
+import SystemPackage
+
+/// An HTTP server on 127.0.0.1 that answers each connection's one request as a test says, wrong ways
+/// included.
+final class ScriptedServer: Sendable {
+  /// One connection: what was asked, and the way to answer.
+  struct Connection {
+    /// Which connection this is, from 0.
+    let number: Int
+    /// The request's first line and header.
+    let request: String
+    fileprivate let descriptor: Int32
+
+    /// Sends text as it is; a client that hung up is no error.
+    func send(_ text: String) { send(Array(text.utf8)) }
+    /// Sends bytes as they are.
+    func send(_ bytes: [UInt8]) {
+      var done = 0
+      while done < bytes.count {
+        let count = bytes.withUnsafeBytes {
+          Glibc.send(descriptor, $0.baseAddress! + done, bytes.count - done, Int32(MSG_NOSIGNAL))
+        }
+        if count <= 0 { return }
+        done += count
+      }
+    }
+    /// Sends a whole answer.
+    func answer(_ status: String, _ headers: [String] = [], _ body: [UInt8] = []) {
+      let lines = ["HTTP/1.1 \(status)", "Content-Length: \(body.count)", "Connection: close"] + headers
+      send(lines.joined(separator: "\r\n") + "\r\n\r\n")
+      send(body)
+    }
+    /// The value of a field of the request's header.
+    func header(_ name: String) -> String? {
+      let prefix = name.lowercased() + ": "
+      return request.split(separator: "\r\n").first { $0.lowercased().hasPrefix(prefix) }
+        .map { String($0.dropFirst(prefix.count)) }
+    }
+  }
+
+  private let listener: Int32
+  private let worker: Worker
+  private let log: Log
+  /// The port on 127.0.0.1.
+  let port: UInt16
+
+  private final class Log: Sendable { let requests = Mutex<[String]>([]) }
+
+  /// Starts to answer.
+  init(_ answer: @escaping @Sendable (Connection) -> Void) throws {
+    let listener = socket(AF_INET, Int32(SOCK_STREAM.rawValue) | Int32(SOCK_CLOEXEC.rawValue), 0)
+    var address = sockaddr_in()
+    address.sin_family = sa_family_t(AF_INET)
+    address.sin_addr.s_addr = UInt32(0x7f00_0001).bigEndian
+    var length = socklen_t(MemoryLayout<sockaddr_in>.size)
+    let result = withUnsafeMutablePointer(to: &address) { pointer in
+      pointer.withMemoryRebound(to: sockaddr.self, capacity: 1) { address in
+        bind(listener, address, length) == 0 && listen(listener, 16) == 0
+          && getsockname(listener, address, &length) == 0
+      }
+    }
+    guard result else { throw PosixError("listen on", "127.0.0.1", .ioError) }
+    self.listener = listener
+    port = UInt16(bigEndian: address.sin_port)
+    let log = Log()
+    self.log = log
+    worker = Worker {
+      var number = 0
+      while true {
+        let descriptor = accept(listener, nil, nil)
+        if descriptor < 0 { return }
+        let request = Self.readRequest(descriptor)
+        log.requests.withLock { $0.append(request) }
+        answer(Connection(number: number, request: request, descriptor: descriptor))
+        close(descriptor)
+        number += 1
+      }
+    }
+  }
+
+  deinit {
+    shutdown(listener, Int32(SHUT_RDWR))
+    try? worker.join()
+    close(listener)
+  }
+
+  /// What was asked so far, in order.
+  var requests: [String] { log.requests.withLock { $0 } }
+
+  /// The URL of a path.
+  func url(_ path: String = "/file") -> String { "http://127.0.0.1:\(port)\(path)" }
+
+  private static func readRequest(_ descriptor: Int32) -> String {
+    var bytes: [UInt8] = []
+    var buffer = [UInt8](repeating: 0, count: 4096)
+    while !bytes.suffix(4).elementsEqual([13, 10, 13, 10]) {
+      let count = recv(descriptor, &buffer, buffer.count, 0)
+      if count <= 0 { break }
+      bytes += buffer.prefix(count)
+    }
+    return String(decoding: bytes, as: UTF8.self)
+  }
+}
