@@ -1,6 +1,8 @@
+import Archive
 public import Debian
 import Glibc
 import Posix
+import Rootfs
 import SystemPackage
 
 /// debootstrap as a driven program: it fills a temporary directory, which is then scanned.
@@ -71,7 +73,7 @@ public struct DebootstrapEngine: Engine {
 
   /// Runs `debootstrap … SUITE DIRECTORY MIRROR`, then the hooks, and tidies up.
   public func run<Result>(
-    _ job: BootstrapJob, _ body: (BootstrapContent, Normaliser) throws -> Result
+    _ job: BootstrapJob, _ body: (BootstrapTree) throws -> Result
   ) throws -> Result {
     guard let program = Command.find("debootstrap") else {
       throw BootstrapError.missingProgram("debootstrap", package: "debootstrap")
@@ -99,9 +101,7 @@ public struct DebootstrapEngine: Engine {
       for hook in hooks { try run(hook, stage: stage, root: root, job) }
     }
     try tidy(root, job.request)
-    let result = try body(
-      .directory(root), .debootstrap(epoch: job.epoch, pathRules: job.request.pathRules))
-    return result
+    return try body(BootstrapTree(content: .directory(root), normaliser: .debootstrap(epoch: job.epoch)))
   }
 
   /// The command line.
@@ -196,6 +196,36 @@ public struct DebootstrapEngine: Engine {
     if !request.pathRules.rules.isEmpty {
       let text = request.pathRules.rules.map { $0.option + "\n" }.joined()
       try writeHostFile(root.appending("etc/dpkg/dpkg.cfg.d/99garboard"), Array(text.utf8))
+      try prune(root, request.pathRules)
+    }
+  }
+
+  /// Removes what the rules leave out, as dpkg would not have unpacked it. On the disk and not in the
+  /// stream, where a file with several names would go with the first of them.
+  private func prune(_ root: FilePath, _ rules: PathRules) throws(BootstrapError) {
+    var folders: [EntryPath] = []
+    do {
+      let scan = try DirectoryScan(root)
+      while let entry = try scan.next() {
+        let isFolder = entry.kind == .directory
+        let mayHold = isFolder || entry.kind == .symlink
+        guard rules.leavesOut([0x2f] + entry.path.bytes, mayHoldOthers: mayHold) else { continue }
+        if isFolder {
+          folders.append(entry.path)
+        } else {
+          try withCString(Array(root.string.utf8) + [0x2f] + entry.path.bytes) { path in
+            if unlink(path) != 0 { throw PosixError("remove", "\(entry.path)", Errno(rawValue: errno)) }
+          }
+        }
+      }
+      // Those that still hold something stay: the rules brought it back.
+      for folder in folders.reversed() {
+        _ = try withCString(Array(root.string.utf8) + [0x2f] + folder.bytes) { rmdir($0) }
+      }
+    } catch let error as PosixError {
+      throw .system(error)
+    } catch {
+      throw .badArgument(what: "tree to leave paths out of", value: "\(error)")
     }
   }
 

@@ -1,6 +1,6 @@
 public import Debian
-public import Posix
-public import SystemPackage
+import Posix
+import SystemPackage
 
 /// A program that makes a base system.
 public protocol Engine: Sendable {
@@ -18,7 +18,7 @@ public protocol Engine: Sendable {
   /// - Throws: what `body` throws; `BootstrapError` when the engine fails, even after it has given a
   ///   whole tree.
   func run<Result>(
-    _ job: BootstrapJob, _ body: (BootstrapContent, Normaliser) throws -> Result
+    _ job: BootstrapJob, _ body: (BootstrapTree) throws -> Result
   ) throws -> Result
 }
 
@@ -36,15 +36,6 @@ public enum EngineName: String, CaseIterable, Sendable {
     case .debootstrap: DebootstrapEngine()
     }
   }
-}
-
-/// The base system as an engine gives it.
-public enum BootstrapContent {
-  /// A tar stream without compression. Its end is the engine's end: reading it throws when the engine
-  /// failed.
-  case tar(any ByteSource)
-  /// A directory to be scanned, which is removed afterwards.
-  case directory(FilePath)
 }
 
 /// Who is told what happens.
@@ -113,10 +104,10 @@ public struct Bootstrapper: Sendable {
       suites: try MirrorList.machineSuites(), keepSignedBy: request.keyrings.isEmpty)
   }
 
-  /// Makes the base system and lends it to `body`, with the filter that its entries must go through.
+  /// Makes the base system and lends it to `body`. Nothing of it is left when this returns or throws.
   ///
   /// - Throws: what `body` throws; `BootstrapError`.
-  public func run<Result>(_ body: (BootstrapContent, Normaliser) throws -> Result) throws -> Result {
+  public func run<Result>(_ body: (BootstrapTree) throws -> Result) throws -> Result {
     try request.validate()
     try engine.check(request)
     let mirrors = try mirrors()

@@ -33,7 +33,7 @@ public struct MmdebstrapEngine: Engine {
 
   /// Runs `mmdebstrap … SUITE - MIRROR…`.
   public func run<Result>(
-    _ job: BootstrapJob, _ body: (BootstrapContent, Normaliser) throws -> Result
+    _ job: BootstrapJob, _ body: (BootstrapTree) throws -> Result
   ) throws -> Result {
     guard let program = Command.find("mmdebstrap") else {
       throw BootstrapError.missingProgram("mmdebstrap", package: "mmdebstrap")
@@ -54,7 +54,7 @@ public struct MmdebstrapEngine: Engine {
     _ = consume writer
     let tar = TarStream(pipe.takeReader(), process: process, log: log)
     do {
-      let result = try body(.tar(tar), .mmdebstrap(epoch: job.epoch))
+      let result = try body(BootstrapTree(content: .tar(tar), normaliser: .mmdebstrap(epoch: job.epoch)))
       try tar.drain()
       return result
     } catch {

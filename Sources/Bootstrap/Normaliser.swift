@@ -1,5 +1,5 @@
 public import Archive
-public import Debian
+import Rootfs
 
 /// What makes a tree that an engine left into one that is clean and the same every time.
 ///
@@ -19,23 +19,20 @@ public struct Normaliser: Sendable {
   /// The newest time that an entry may have, in seconds since 1970.
   public let epoch: Int64
   private let rules: [(pattern: Pattern, action: Action)]
-  private let pathRules: PathRules
 
   /// The rules for what mmdebstrap writes, which has cleaned up most itself.
   public static func mmdebstrap(epoch: Int64) -> Normaliser {
-    Normaliser(epoch: epoch, rules: backups, pathRules: PathRules())
+    Normaliser(epoch: epoch, rules: backups)
   }
 
-  /// The rules for what debootstrap leaves: the clean-up of mmdebstrap, and packages' paths that are
-  /// left out.
-  public static func debootstrap(epoch: Int64, pathRules: PathRules) -> Normaliser {
-    Normaliser(epoch: epoch, rules: backups + leftovers, pathRules: pathRules)
+  /// The rules for what debootstrap leaves: the same, and the clean-up that mmdebstrap does itself.
+  public static func debootstrap(epoch: Int64) -> Normaliser {
+    Normaliser(epoch: epoch, rules: backups + leftovers)
   }
 
-  private init(epoch: Int64, rules: [(String, Action)], pathRules: PathRules) {
+  private init(epoch: Int64, rules: [(String, Action)]) {
     self.epoch = epoch
     self.rules = rules.map { (Pattern($0.0), $0.1) }
-    self.pathRules = pathRules
   }
 
   /// What dpkg and debconf keep of the state before the last one.
@@ -69,16 +66,12 @@ public struct Normaliser: Sendable {
 
   /// Changes an entry as the rules say.
   ///
-  /// Entries below a dropped directory must not be asked about, nor a hardlink's second name when the
-  /// first is dropped: both are for the caller, who knows what came before.
+  /// Entries below a dropped directory must not be asked about. No rule drops one name of a file with
+  /// several.
   public func normalise(_ entry: inout Entry) -> Action {
     if entry.modified > Timestamp(seconds: epoch) { entry.modified = Timestamp(seconds: epoch) }
     // Labels of the machine's own security module mean nothing elsewhere.
-    entry.attributes.removeAll { $0.name.elementsEqual("security.selinux".utf8) }
-    if !pathRules.rules.isEmpty {
-      let mayHold = entry.kind == .directory || entry.kind == .symlink
-      if pathRules.leavesOut([0x2f] + entry.path.bytes, mayHoldOthers: mayHold) { return .drop }
-    }
+    entry.attributes.removeAll { EntryFilter.isMachines($0.name) }
     for rule in rules where rule.pattern.matches(entry.path.bytes) {
       if rule.action == .emptyContent {
         if entry.kind != .file { return .keep }

@@ -30,6 +30,8 @@ final class WorkFolder {
   }
 
   deinit {
+    // Two who remove the same tree get in each other's way.
+    if Ending.isUnderway { return }
     try? removeTree(path)
     TemporaryNames.shared.remove(path)
   }

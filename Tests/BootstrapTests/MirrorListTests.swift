@@ -2,6 +2,7 @@
 import Debian
 import Posix
 import SystemPackage
+import TestSupport
 import Testing
 
 @Suite struct MirrorListTests {
@@ -10,7 +11,7 @@ import Testing
   }
 
   @Test func `a mirror is a URL, a line, a file or standard input`() throws {
-    let folder = try TestFolder()
+    let folder = try TemporaryDirectory()
     let file = folder.path.appending("x.sources")
     try writeHostFile(file, Array("Types: deb\nURIs: http://example.org/f\nSuites: s\nComponents: c\n".utf8))
     let list = try named(
@@ -163,14 +164,14 @@ import Testing
           }
         }
       })
-    let text = try runProgram(
-      "apt-get", package: "apt",
+    let text = try Tool.check(
+      "apt-get",
       [
         "indextargets", "--no-release-info", "--format", "$(REPO_URI) $(RELEASE) $(COMPONENT)",
         "Created-By: Packages",
       ])
     let apts = Set(
-      String(decoding: text, as: UTF8.self).split(separator: "\n").map(String.init).filter {
+      text.text.split(separator: "\n").map(String.init).filter {
         $0.contains(" ")
       })
     #expect(!own.isEmpty)
@@ -185,7 +186,7 @@ import Testing
   }
 
   @Test func `only the files that apt reads are read`() throws {
-    let folder = try TestFolder()
+    let folder = try TemporaryDirectory()
     let parts = folder.path.appending("sources.list.d")
     try makeDirectories(parts)
     let line = Array("deb http://example.org/ s c\n".utf8)

@@ -1,6 +1,5 @@
 import Archive
 import Bootstrap
-import Debian
 import Testing
 
 @Suite struct NormaliserTests {
@@ -25,7 +24,7 @@ import Testing
     ("run/mount", .drop), ("tmp/x", .drop), ("tmp", .keep), ("etc/passwd-", .keep),
   ])
   func `debootstrap's leftovers go`(_ path: String, _ expected: Normaliser.Action) throws {
-    #expect(try action(.debootstrap(epoch: 100, pathRules: PathRules()), path) == expected)
+    #expect(try action(.debootstrap(epoch: 100), path) == expected)
   }
 
   @Test(arguments: [
@@ -56,12 +55,5 @@ import Testing
     entry.attributes = [capability, ExtendedAttribute(name: Array("security.selinux".utf8), value: [2])]
     #expect(Normaliser.mmdebstrap(epoch: 0).normalise(&entry) == .keep)
     #expect(entry.attributes == [capability])
-  }
-
-  @Test func `paths are left out as the rules say`() throws {
-    let normaliser = Normaliser.debootstrap(epoch: 0, pathRules: .slim)
-    #expect(try action(normaliser, "usr/share/man/man1/a.1.gz") == .drop)
-    #expect(try action(normaliser, "usr/share/doc/a/copyright") == .keep)
-    #expect(try action(normaliser, "usr/share/doc/a", .directory) == .keep)
   }
 }
