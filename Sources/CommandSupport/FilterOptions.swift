@@ -28,8 +28,10 @@ public struct FilterOptions: ParsableArguments {
     transform: Self.owner)
   var owner: OwnerMap?
 
-  @Flag(help: "Leave out the names of users and groups, keep their numbers.")
-  var numericIds = false
+  @Flag(
+    exclusivity: .exclusive,
+    help: "Keep only the numbers of users and groups (the default), or their names in the archive too.")
+  var ownerNames = OwnerNames.numericIds
 
   @Flag(help: "Set times that are later than --created (or $SOURCE_DATE_EPOCH) to it.")
   var clampMtime = false
@@ -45,7 +47,7 @@ public struct FilterOptions: ParsableArguments {
     var filter = EntryFilter()
     filter.rules = exclude.map { .init(.exclude, $0) } + include.map { .init(.include, $0) }
     filter.owners = owner ?? OwnerMap()
-    filter.dropsNames = numericIds
+    filter.dropsNames = ownerNames == .numericIds
     if clampMtime {
       guard let time else { throw ValidationError("--clamp-mtime needs --created or SOURCE_DATE_EPOCH.") }
       filter.latest = Timestamp(seconds: time.seconds, nanoseconds: time.nanoseconds)
@@ -63,4 +65,12 @@ public struct FilterOptions: ParsableArguments {
     else { throw ValidationError("it must be UID or UID:GID, as numbers up to \(UInt32.max - 1)") }
     return OwnerMap(users: .all(user), groups: .all(group))
   }
+}
+
+/// Whether a layer holds names of users and groups.
+enum OwnerNames: String, EnumerableFlag {
+  /// Numbers alone: the same layer from a directory and from an archive of it, on any machine.
+  case numericIds
+  /// The names that an archive has, too.
+  case names
 }

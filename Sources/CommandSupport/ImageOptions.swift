@@ -1,7 +1,7 @@
-public import Archive
 public import ArgumentParser
 public import Codec
 public import Dockerfile
+public import Image
 public import OCI
 public import SystemPackage
 
@@ -81,6 +81,17 @@ public struct ImageOptions: ParsableArguments {
     completion: .file(extensions: ["json"]), transform: Self.reportFile)
   public var report: FilePath?
 
+  /// The destinations.
+  ///
+  /// - Throws: `ValidationError` when there is none, and `ImageError`.
+  public func destinations() throws -> [ImageLocation] {
+    guard !output.isEmpty else {
+      throw ValidationError(
+        "Say where the image goes: -o DEST, or -o - for a docker-archive on standard output.")
+    }
+    return try output.map { try ImageLocation($0, for: .output) }
+  }
+
   /// Nothing given.
   public init() {}
 
@@ -99,15 +110,6 @@ public struct ImageOptions: ParsableArguments {
       throw ValidationError("SOURCE_DATE_EPOCH must be a number of seconds, not \"\(text)\".")
     }
     return CreationTime(seconds: seconds)
-  }
-
-  /// When the image was made: what the user asked for, else the newest time in its content, never the
-  /// clock.
-  ///
-  /// - Throws: as `givenTime`.
-  public func creationTime(newest: Timestamp?) throws -> CreationTime {
-    if let given = try givenTime() { return given }
-    return CreationTime(seconds: newest?.seconds ?? 0, nanoseconds: newest?.nanoseconds ?? 0)
   }
 
   private static func layerCompression(_ text: String) throws -> CompressionSettings {
