@@ -30,13 +30,11 @@ extension ImageOptions {
   }
 
   /// Shows what was made.
-  public func present(
-    _ made: RootfsImage.Result, at destinations: [ImageLocation], common: CommonOptions
-  ) throws {
+  public func present(_ made: RootfsImage.Result, common: CommonOptions) throws {
     let layer = made.layer
     let summary = ImageSummary(
       reference: tag.first, platform: made.platform, digest: made.digest,
-      outputs: destinations.map { "\($0)" },
+      outputs: output,
       layers: [
         ImageSummary.Layer(
           digest: layer.descriptor.digest, diffID: layer.diffID,

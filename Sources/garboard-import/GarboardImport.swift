@@ -41,11 +41,15 @@ struct GarboardImport: GarboardTool {
   @Argument(help: ArgumentHelp("The root file system.", valueName: "file|dir|url|-"), completion: .file())
   var source: String
 
-  @Argument(help: "The image's name; - is short for -o -.")
+  @Argument(help: "The image's name.")
   var reference: String?
 
+  @Argument(help: ArgumentHelp("Where the image goes, as -o.", valueName: "dest"), completion: .file())
+  var destination: String?
+
   mutating func run() throws {
-    if reference == "-" {
+    if let destination { image.output.append(destination) }
+    if reference == "-", destination == nil {
       image.output.append("-")
     } else if let reference {
       do { image.tag.insert(try Reference(reference).withTag, at: 0) } catch {
@@ -77,7 +81,7 @@ struct GarboardImport: GarboardTool {
         notice: { Console.shared.notice($0) })
     }
     progress.finish()
-    try image.present(made, at: destinations, common: common)
+    try image.present(made, common: common)
   }
 
   /// Opens the source: what it is shows by its form, and then on the disk.
