@@ -16,6 +16,10 @@ public struct MmdebstrapEngine: Engine {
     guard Command.find("mmdebstrap") != nil else {
       throw .missingProgram("mmdebstrap", package: "mmdebstrap")
     }
+    if request.variant == .extract, !request.hooks.essential.isEmpty || !request.hooks.customize.isEmpty {
+      throw .unsupported(
+        engine: name, what: "essential and customize hooks in the variant extract", instead: nil)
+    }
     if request.mode == .root, geteuid() != 0 { throw .needsRoot(engine: "mmdebstrap in mode root") }
     if geteuid() != 0, Command.find("newuidmap") == nil {
       throw .missingProgram("newuidmap", package: "uidmap")
@@ -86,15 +90,20 @@ public struct MmdebstrapEngine: Engine {
     for line in request.dpkgOptions + request.pathRules.rules.map(\.option) {
       arguments.append("--dpkgopt=" + line)
     }
+    // The variant extract has no later hooks than these.
+    let last = request.variant == .extract ? "--extract-hook=" : "--customize-hook="
     if usesFiles(job) {
       // dpkg in the root must see the packages where apt outside sees them.
-      arguments.append("--hook-directory=/usr/share/mmdebstrap/hooks/file-mirror-automount")
+      arguments.append("--hook-directory=" + Self.automount)
     }
     for hook in request.hooks.setup { arguments.append("--setup-hook=" + hook) }
     for hook in request.hooks.extract { arguments.append("--extract-hook=" + hook) }
     for hook in request.hooks.essential { arguments.append("--essential-hook=" + hook) }
     for hook in request.hooks.customize { arguments.append("--customize-hook=" + hook) }
-    arguments.append("--customize-hook=" + Self.forgetHost)
+    if request.variant == .extract, usesFiles(job) {
+      arguments.append("--extract-hook=" + Self.automount + "/customize00.sh")
+    }
+    arguments.append(last + Self.forgetHost)
     if request.isVerbose { arguments.append("--verbose") }
     arguments += ["--", request.suite, "-"]
     for mirror in job.mirrors.mirrors {
@@ -109,6 +118,8 @@ public struct MmdebstrapEngine: Engine {
     }
     return arguments
   }
+
+  private static let automount = "/usr/share/mmdebstrap/hooks/file-mirror-automount"
 
   /// mmdebstrap copies the host's `resolv.conf` and `hostname`, for the work to have a network. They go
   /// when they are still the same at the end: a hook may have written its own.
