@@ -57,6 +57,7 @@ image: all deps-run ## Make a Debian base image in output/ and print its size pe
 	$(RELEASE)/garboard-bootstrap --engine mmdebstrap $(SUITE) output/debian-$(SUITE).oci.tar
 
 install: all ## Install executables, completions and man pages below $(DESTDIR)$(PREFIX)
+	$(SWIFT) build $(RELEASE_FLAGS) --product generate-manual
 	scripts/install $(RELEASE) "$(DESTDIR)$(PREFIX)" $(TOOLS)
 
 clean: ## Remove all build products, and the images in output/

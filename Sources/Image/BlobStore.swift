@@ -77,10 +77,10 @@ extension BlobStore {
 /// Blobs in a directory that is an OCI image layout.
 final class LayoutStore: BlobStore {
   let place: String
-  private let path: FilePath
+  private let directory: Posix.Descriptor
 
-  init(_ path: FilePath) {
-    self.path = path
+  init(_ path: FilePath) throws(PosixError) {
+    directory = try openFile(path, .directory)
     place = path.string
   }
 
@@ -89,15 +89,14 @@ final class LayoutStore: BlobStore {
   // Symlinks are followed: build systems make layouts of them, and what is read is verified by its
   // digest. What is no regular file is refused before a read could block.
   func open(file name: String) throws -> StoredBytes? {
-    let file = path.appending(FilePath(name).components)
-    let raw = file.withPlatformString { Glibc.open($0, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY) }
+    let raw = openat(directory.raw, name, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY)
     if raw < 0 {
       let error = Errno(rawValue: errno)
       if error == .noSuchFileOrDirectory || error == .notDirectory { return nil }
-      throw PosixError("open", file.string, error)
+      throw PosixError("open", "\(place)/\(name)", error)
     }
     let descriptor = Posix.Descriptor(owning: raw)
-    let status = try descriptor.status(shown: file.string)
+    let status = try descriptor.status(shown: "\(place)/\(name)")
     guard status.kind == .file else {
       throw ImageError(.file(name, problem: "is not a regular file"), at: place)
     }

@@ -74,7 +74,8 @@ enum DockerArchive {
     guard diffIDs.count == entry.layers.count else {
       throw ImageError(
         .inconsistent(
-          "manifest.json lists \(entry.layers.count) layers for \(entry.config), which itself lists \(diffIDs.count)"
+          "manifest.json lists \(entry.layers.count) layers for \(entry.config), "
+            + "which itself lists \(diffIDs.count)"
         ),
         at: store.place)
     }

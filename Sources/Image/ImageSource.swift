@@ -65,9 +65,8 @@ public final class ImageSource: Sendable {
   }
 
   private static func layout(_ path: FilePath) throws -> Found {
-    let store = LayoutStore(path)
+    let store = try LayoutStore(path)
     guard try LayoutVersion.check(store) else {
-      _ = try openFile(path, .directory)
       throw ImageError(
         .notAnImage("this directory is no OCI image layout (it has no oci-layout file)"), at: path.string)
     }

@@ -57,6 +57,14 @@ public final class ImageWriter {
     where locations[..<index].contains(where: { $0.path == location.path }) {
       throw ImageError(.location(problem: "the destination is named twice"), at: "\(location)")
     }
+    for location in locations {
+      var references = tags
+      if case .dockerArchive(_, let own?) = location { references.append(own) }
+      if let pinned = references.first(where: { $0.digest != nil }) {
+        throw ImageError(
+          .location(problem: "an image can't be given a name with a digest (\(pinned))"), at: "\(location)")
+      }
+    }
     destinations = []
     for location in locations {
       switch location {

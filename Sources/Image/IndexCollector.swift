@@ -109,8 +109,11 @@ extension Image {
     guard diffIDs.count == manifest.content.layers.count else {
       throw ImageError(
         .inconsistent(
-          "the image \(manifest.digest) has \(manifest.content.layers.count) layers, but its configuration lists "
-            + "\(diffIDs.count) (rootfs.diff_ids)"), at: store.place)
+          "the image \(manifest.digest) has \(manifest.content.layers.count) layers, "
+            + "but its configuration lists \(diffIDs.count) (rootfs.diff_ids)"), at: store.place)
+    }
+    if let odd = manifest.content.layers.first(where: { !$0.mediaType.isLayer }) {
+      throw ImageError(.unsupported("a layer of the media type \(odd.mediaType)"), at: store.place)
     }
     let history = config.content.layerHistory
     var layers: [Layer] = []

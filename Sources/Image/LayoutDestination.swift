@@ -29,13 +29,20 @@ final class LayoutDestination: ImageDestination {
     self.location = location
     guard Self.exists(path) else { return }
     let directory = try openFile(path, .directory)
+    // A writer that is at its end just now has the lock.
+    try lock(directory.raw, LOCK_SH)
     if try LayoutVersion.check(LayoutStore(path)) {
       _ = try readIndex()
-    } else if try !listDirectory(directory.raw, shown: path.string).isEmpty {
+    } else if try !Self.isUnfinished(listDirectory(directory.raw, shown: path.string)) {
       throw ImageError(
         .notAnImage("this directory is not empty and no OCI image layout (it has no oci-layout file)"),
         at: path.string)
     }
+  }
+
+  /// Whether there is nothing, or what a writer leaves that was killed while it named its blobs.
+  private static func isUnfinished(_ names: [[UInt8]]) -> Bool {
+    names.allSatisfy { $0 == Array("blobs".utf8) || $0.starts(with: ".garboard-".utf8) }
   }
 
   private static func exists(_ path: FilePath) -> Bool { path.withPlatformString { access($0, F_OK) } == 0 }
@@ -71,12 +78,11 @@ final class LayoutDestination: ImageDestination {
   func finish(_ contents: ImageContents) throws {
     var made: [FilePath] = []
     do {
-      let folder = path.appending("blobs").appending("sha256")
-      for directory in [path, path.appending("blobs"), folder] where try make(directory) {
-        made.append(directory)
-      }
+      if try make(path) { made.append(path) }
       let directory = try openFile(path, .directory)
-      try lock(directory.raw)
+      try lock(directory.raw, LOCK_EX)
+      let folder = path.appending("blobs").appending("sha256")
+      for directory in [path.appending("blobs"), folder] where try make(directory) { made.append(directory) }
       // Under the lock nobody else changes the index, so it is read again.
       let isLayout = try LayoutVersion.check(LayoutStore(path))
       var index = try isLayout ? readIndex() : ImageIndex()
@@ -103,9 +109,9 @@ final class LayoutDestination: ImageDestination {
     return true
   }
 
-  /// Waits until no other writer is at the end of its work. The lock goes with the descriptor.
-  private func lock(_ raw: Int32) throws(PosixError) {
-    while flock(raw, LOCK_EX) != 0 {
+  /// Waits until no other writer is at its end. The lock goes with the descriptor.
+  private func lock(_ raw: Int32, _ kind: Int32) throws(PosixError) {
+    while flock(raw, kind) != 0 {
       if errno != EINTR { throw PosixError("lock", path.string, Errno(rawValue: errno)) }
     }
   }
@@ -137,8 +143,11 @@ final class LayoutDestination: ImageDestination {
 extension ImageIndex {
   /// Puts entries in: each takes the place of the one that has its name, others stay.
   fileprivate mutating func replace(by entries: [OCI.Descriptor]) {
-    let names = Set(entries.map { $0.annotations[Descriptor.referenceName] })
-    manifests.removeAll { names.contains($0.annotations[Descriptor.referenceName]) }
+    func name(_ entry: OCI.Descriptor) -> String? {
+      entry.annotations[Descriptor.referenceName] ?? entry.annotations[Descriptor.containerdName]
+    }
+    let names = Set(entries.map(name))
+    manifests.removeAll { names.contains(name($0)) }
     manifests += entries
   }
 }

@@ -7,22 +7,27 @@ import Synchronization
 public final class ActiveChildren: Sendable {
   /// The process's list.
   public static let shared = ActiveChildren()
-  private let identifiers = Mutex<Set<Int32>>([])
+  /// The signal that ends each.
+  private let signals = Mutex<[Int32: Int32]>([:])
 
   private init() {}
 
-  func insert(_ identifier: Int32) { identifiers.withLock { _ = $0.insert(identifier) } }
+  /// Notes a child. The first process of a process namespace may not hear `SIGTERM` at all, so it is
+  /// killed, which kills all others in its namespace.
+  func insert(_ identifier: Int32, hasOwnProcesses: Bool) {
+    signals.withLock { $0[identifier] = hasOwnProcesses ? SIGKILL : SIGTERM }
+  }
 
   /// Forgets a child that has ended and is not reaped yet: its number can't be another process's.
-  func remove(_ identifier: Int32) { identifiers.withLock { _ = $0.remove(identifier) } }
+  func remove(_ identifier: Int32) { signals.withLock { $0[identifier] = nil } }
 
   /// Asks all to end (`SIGTERM`), and returns when they have, or after `grace`. For the end of a process
   /// only.
   public func terminate(grace: Duration) {
     // Under the lock none of them is reaped, so no number belongs to another process yet.
-    let children = identifiers.withLock { list in
-      for identifier in list { kill(identifier, SIGTERM) }
-      return list
+    let children = signals.withLock { list in
+      for (identifier, signal) in list { kill(identifier, signal) }
+      return list.keys
     }
     let clock = ContinuousClock()
     let deadline = clock.now + grace

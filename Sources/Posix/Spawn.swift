@@ -96,7 +96,7 @@ public struct Command: Sendable {
       }
     }
     if process < 0 { throw PosixError("run", program.string, Errno(rawValue: code)) }
-    ActiveChildren.shared.insert(process)
+    ActiveChildren.shared.insert(process, hasOwnProcesses: isolation.contains(.processes))
     return ChildProcess(identifier: process)
   }
 

@@ -3,7 +3,7 @@ import CommandSupport
 import Digest
 import Image
 import OCI
-public import SizeReport
+import SizeReport
 
 /// Says what is in the layers of images, and what each changed.
 struct GarboardReport: GarboardTool {

@@ -1,0 +1,92 @@
+public import Debian
+public import Posix
+public import SystemPackage
+
+/// Why a base system could not be made.
+public enum BootstrapError: Error, Sendable {
+  /// A suite, package or option that can't be given to an engine as it is.
+  case badArgument(what: String, value: String)
+  /// A MIRROR that is no URL, source line or file.
+  case badMirror(String)
+  /// A file of sources that can't be read.
+  case badSources(SyntaxError)
+  /// No MIRROR was named, and the machine's own sources have none for the suite.
+  case noMirror(suite: String)
+  /// The machine's sources have no archive of security updates for a release that has one.
+  case noSecurityMirror(suite: String)
+  /// A program that the work needs is not installed.
+  case missingProgram(String, package: String)
+  /// The engine can't do what was asked for; `instead` says which one can.
+  case unsupported(engine: String, what: String, instead: String?)
+  /// The engine needs root.
+  case needsRoot(engine: String)
+  /// Programs of the architecture don't run on this machine.
+  case foreignArchitecture(String, reason: String)
+  /// The archive's `Release` file could not be fetched or read.
+  case noRelease(suite: String, uri: String, reason: String)
+  /// A keyring that can't be used.
+  case badKeyring(FilePath, reason: String)
+  /// The engine ended in another way than well.
+  case engineFailed(EngineFailure)
+  /// A system call failed.
+  case system(PosixError)
+}
+
+/// How an engine ended that did not end well.
+public struct EngineFailure: Error, Sendable {
+  /// What was running: `mmdebstrap`.
+  public var program: String
+  /// How it ended.
+  public var status: ChildProcess.Status
+  /// The last lines of its output, oldest first.
+  public var lastLines: [String]
+
+  /// The line that says best why: the first error of the last lines, else the last line.
+  public var cause: String? {
+    let errors = lastLines.filter { $0.hasPrefix("E: ") }
+    // mmdebstrap repeats an error of apt as its own, with the whole command, and ends in general words.
+    let telling = errors.first { !$0.hasPrefix("E: setup failed") && !$0.hasSuffix("failed to run") }
+    return (telling ?? errors.first ?? lastLines.last).map { line in
+      line.hasPrefix("E: ") ? String(line.dropFirst(3)) : line
+    }
+  }
+}
+
+extension EngineFailure: CustomStringConvertible {
+  /// "mmdebstrap failed (exit status 25): Unable to locate package x".
+  public var description: String {
+    let how =
+      switch status {
+      case .exited(let code): "exit status \(code)"
+      case .signalled(let signal): "signal \(signal)"
+      }
+    return "\(program) failed (\(how))" + (cause.map { ": " + $0 } ?? "")
+  }
+}
+
+extension BootstrapError: CustomStringConvertible {
+  /// What is wrong, in one line.
+  public var description: String {
+    switch self {
+    case .badArgument(let what, let value): "\"\(displayed(value.utf8))\" can't be a \(what)"
+    case .badMirror(let text):
+      "\"\(displayed(text.utf8))\" is no mirror: a URL, a \"deb …\" line, a file of sources or - is"
+    case .badSources(let error): error.description
+    case .noMirror(let suite):
+      "the machine's apt sources have no Debian archive to take \(suite) from: name a MIRROR"
+    case .noSecurityMirror(let suite):
+      "the machine's apt sources have no archive of security updates for \(suite): name the MIRRORs"
+    case .missingProgram(let program, let package):
+      "\(program) is not installed (Debian package \(package))"
+    case .unsupported(let engine, let what, let instead):
+      "the engine \(engine) has no \(what)" + (instead.map { ": use --engine \($0)" } ?? "")
+    case .needsRoot(let engine): "the engine \(engine) needs root: use --engine mmdebstrap without it"
+    case .foreignArchitecture(let name, let reason):
+      "programs of the architecture \(name) don't run here: \(reason)"
+    case .noRelease(let suite, let uri, let reason): "can't read the suite \(suite) at \(uri): \(reason)"
+    case .badKeyring(let path, let reason): "can't use the keyring \(path): \(reason)"
+    case .engineFailed(let failure): failure.description
+    case .system(let error): error.description
+    }
+  }
+}

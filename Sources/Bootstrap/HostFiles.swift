@@ -1,0 +1,67 @@
+import Debian
+import Glibc
+import Posix
+import SystemPackage
+
+/// A whole small file of the host: a configuration file, a keyring, a `Release` file.
+func readHostFile(_ path: FilePath, limit: Int = 16 << 20) throws(BootstrapError) -> [UInt8] {
+  do throws(PosixError) {
+    let file = try openFile(path, .read)
+    return try readAll(file.raw, name: path.string, limit: limit)
+  } catch {
+    throw .system(error)
+  }
+}
+
+/// All that a descriptor gives, up to `limit` bytes; more is an error.
+func readAll(_ raw: Int32, name: String, limit: Int) throws(PosixError) -> [UInt8] {
+  var bytes: [UInt8] = []
+  var buffer = [UInt8](repeating: 0, count: 64 << 10)
+  while true {
+    var count = 0
+    var failure: PosixError?
+    buffer.withUnsafeMutableBytes { buffer in
+      do throws(PosixError) { count = try readSome(raw, into: buffer) } catch { failure = error }
+    }
+    if let failure { throw PosixError("read", name, failure.errno) }
+    if count == 0 { return bytes }
+    if bytes.count + count > limit { throw PosixError("read", name, .fileTooLarge) }
+    bytes += buffer[..<count]
+  }
+}
+
+/// Writes a new file of `bytes`.
+func writeHostFile(
+  _ path: FilePath, _ bytes: [UInt8], permissions: UInt32 = 0o644
+) throws(BootstrapError) {
+  do throws(PosixError) {
+    let file = try openFile(path, .createNew(permissions))
+    // Whatever the user's umask: others must read it too.
+    if fchmod(file.raw, permissions) != 0 {
+      throw PosixError("set the mode of", path.string, Errno(rawValue: errno))
+    }
+    var failure: PosixError?
+    bytes.withUnsafeBytes { bytes in
+      do throws(PosixError) { try file.write(bytes) } catch { failure = error }
+    }
+    if let failure { throw PosixError("write", path.string, failure.errno) }
+  } catch {
+    throw .system(error)
+  }
+}
+
+func fileExists(_ path: FilePath) -> Bool { path.withPlatformString { access($0, F_OK) } == 0 }
+
+/// The path as seen from `/`.
+func absolutePath(_ path: FilePath) -> FilePath {
+  if path.isAbsolute { return path.lexicallyNormalized() }
+  guard let here = getcwd(nil, 0) else { return path }
+  defer { free(here) }
+  return FilePath(String(cString: here)).pushing(path).lexicallyNormalized()
+}
+
+/// Where temporary files go.
+func temporaryFolder() -> FilePath {
+  guard let value = getenv("TMPDIR"), value.pointee != 0 else { return "/tmp" }
+  return absolutePath(FilePath(String(cString: value)))
+}

@@ -1,0 +1,105 @@
+/// What an archive says of one of its suites: the head of `Release` or `InRelease`.
+///
+/// Signatures are not checked here: whoever installs from the archive does that.
+public struct ReleaseFile: Sendable, Equatable {
+  /// Who runs the archive: `Debian`.
+  public var origin: String?
+  /// The suite's moving name: `stable`.
+  public var suite: String?
+  /// The release's own name: `trixie`.
+  public var codename: String?
+  /// When it was made, in seconds since 1970.
+  public var date: Int64?
+  /// When it should no longer be believed, in seconds since 1970.
+  public var validUntil: Int64?
+
+  /// Reads either form; the armour of `InRelease` is skipped.
+  ///
+  /// - Throws: `SyntaxError` when it is no paragraph, or a date is malformed.
+  public init(_ text: [UInt8], file: String) throws(SyntaxError) {
+    let body = Self.body(of: text)
+    var outcome: Result<ReleaseFile, SyntaxError>?
+    text[body].withUnsafeBytes { bytes in
+      do throws(SyntaxError) {
+        var reader = ControlReader(bytes, file: file)
+        var paragraph = ControlParagraph()
+        guard try reader.next(&paragraph) else {
+          throw SyntaxError(file: file, line: 1, .missingField("Date"))
+        }
+        outcome = .success(try ReleaseFile(paragraph, file: file))
+      } catch {
+        outcome = .failure(error)
+      }
+    }
+    guard let outcome else { throw SyntaxError(file: file, line: 1, .missingField("Date")) }
+    self = try outcome.get()
+  }
+
+  private init(_ paragraph: ControlParagraph, file: String) throws(SyntaxError) {
+    func text(_ name: StaticString) -> String? {
+      paragraph.bytes(of: name).map { String(decoding: $0, as: UTF8.self) }
+    }
+    func time(_ name: StaticString) throws(SyntaxError) -> Int64? {
+      guard let value = text(name) else { return nil }
+      if let time = Self.seconds(value) { return time }
+      throw SyntaxError(
+        file: file, line: paragraph.line(of: name) ?? 0, .badValue(field: "\(name)", value: value))
+    }
+    origin = text("Origin")
+    suite = text("Suite")
+    codename = text("Codename")
+    date = try time("Date")
+    validUntil = try time("Valid-Until")
+  }
+
+  /// What is signed in a clear-signed message (RFC 4880, section 7), or all of it.
+  private static func body(of text: [UInt8]) -> Range<Int> {
+    guard text.starts(with: "-----BEGIN PGP SIGNED MESSAGE-----".utf8) else { return 0..<text.count }
+    // The armour's own headers (`Hash: …`) end with a blank line.
+    var start = 0
+    while let end = text[start...].firstIndex(of: 0x0a) {
+      let isBlank = text[start..<end].allSatisfy { $0 <= 0x20 }
+      start = end + 1
+      if isBlank { break }
+    }
+    var end = start
+    while end < text.count {
+      if text[end...].starts(with: "-----BEGIN PGP SIGNATURE-----".utf8) { break }
+      guard let newline = text[end...].firstIndex(of: 0x0a) else { return start..<text.count }
+      end = newline + 1
+    }
+    return start..<end
+  }
+
+  /// A date as RFC 5322 has it, always in UTC: `Sat, 09 Aug 2025 11:12:13 UTC`.
+  static func seconds(_ text: String) -> Int64? {
+    var words = text.split(separator: " ")
+    if words.first?.hasSuffix(",") == true { words.removeFirst() }
+    guard words.count >= 4, words[0].count <= 2, words[2].count == 4 else { return nil }
+    if words.count > 4, !["UTC", "GMT", "UT", "Z", "+0000", "-0000"].contains(words[4]) { return nil }
+    let months = ["Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"]
+    guard let day = number(words[0], in: 1...31), let month = months.firstIndex(of: String(words[1])),
+      let year = number(words[2], in: 1970...9999)
+    else { return nil }
+    let clock = words[3].split(separator: ":", omittingEmptySubsequences: false)
+    guard clock.count == 3, let hour = number(clock[0], in: 0...23),
+      let minute = number(clock[1], in: 0...59), let second = number(clock[2], in: 0...60)
+    else { return nil }
+    return daysSince1970(year, month + 1, day) * 86400 + hour * 3600 + minute * 60 + second
+  }
+
+  private static func number(_ text: Substring, in range: ClosedRange<Int64>) -> Int64? {
+    guard text.utf8.allSatisfy({ $0 >= 0x30 && $0 <= 0x39 }), let value = Int64(text) else { return nil }
+    return range.contains(value) ? value : nil
+  }
+
+  /// Days in the proleptic Gregorian calendar, with years that begin in March.
+  private static func daysSince1970(_ year: Int64, _ month: Int, _ day: Int64) -> Int64 {
+    let year = month <= 2 ? year - 1 : year
+    let era = year / 400
+    let yearOfEra = year - era * 400
+    let dayOfYear = (153 * Int64((month + 9) % 12) + 2) / 5 + day - 1
+    let dayOfEra = yearOfEra * 365 + yearOfEra / 4 - yearOfEra / 100 + dayOfYear
+    return era * 146_097 + dayOfEra - 719_468
+  }
+}
