@@ -26,7 +26,7 @@ func tool(_ name: String, _ dependencies: [Target.Dependency]) -> Target {
 }
 
 func tests(_ name: String, _ dependencies: [Target.Dependency]) -> Target {
-  .testTarget(name: name, dependencies: ["TestSupport"] + dependencies, swiftSettings: settings)
+  .testTarget(name: name, dependencies: ["TestSupport", system] + dependencies, swiftSettings: settings)
 }
 
 let system: Target.Dependency = .product(name: "SystemPackage", package: "swift-system")
@@ -57,16 +57,16 @@ let package = Package(
     module("Archive", ["CArchive", "Posix", "Codec"]),
 
     // Floor 2: what the bytes mean.
-    module("Rootfs", ["Archive", "Posix", "Codec"]),
+    module("Rootfs", ["Archive", "Posix", "Codec", system]),
     module("OCI", ["Digest"]),
-    module("Debian", ["Posix"]),
+    module("Debian", ["Posix", system]),
     module("Dockerfile"),
 
     // Floor 3: the work.
-    module("Image", ["OCI", "Rootfs", "Archive", "Codec", "Digest", "Posix", "Dockerfile"]),
+    module("Image", ["OCI", "Rootfs", "Archive", "Codec", "Digest", "Posix", "Dockerfile", system]),
     module("Fetch", ["CCurl", "Posix", system]),
-    module("SizeReport", ["Image", "OCI", "Rootfs", "Archive", "Codec", "Digest", "Posix"]),
-    module("Bootstrap", ["Debian", "Rootfs", "Archive", "Codec", "Posix"]),
+    module("SizeReport", ["Image", "OCI", "Rootfs", "Archive", "Codec", "Digest", "Posix", system]),
+    module("Bootstrap", ["Debian", "Rootfs", "Archive", "Codec", "Posix", system]),
 
     // Floor 4: the command lines.
     module(
@@ -80,12 +80,12 @@ let package = Package(
     tool(
       "garboard-bootstrap",
       ["Bootstrap", "Debian", "Image", "OCI", "Rootfs", "Archive", "Codec", "Posix", "SizeReport"]),
-    tool("garboard-report", ["Image", "OCI", "SizeReport", "Posix"]),
+    tool("garboard-report", ["Image", "OCI", "SizeReport", "Rootfs", "Digest", "Posix"]),
 
     // Tests.
     .target(
       name: "TestSupport",
-      dependencies: ["Posix", "Digest", "Codec", "Archive", "Rootfs", "OCI", "Image"],
+      dependencies: ["Posix", "Digest", "Codec", "Archive", "Rootfs", "OCI", "Image", system],
       path: "Tests/TestSupport", swiftSettings: settings),
     .executableTarget(
       name: "tool-fixture", dependencies: ["CommandSupport", "Posix", argumentParser, system],
@@ -98,13 +98,19 @@ let package = Package(
     tests("OCITests", ["OCI", "Digest"]),
     tests("DockerfileTests", ["Dockerfile"]),
     tests("DebianTests", ["Debian"]),
-    tests("ImageTests", ["Image", "OCI", "Rootfs", "Archive", "Codec", "Digest", "Posix"]),
-    tests("FetchTests", ["Fetch", "Posix", system]),
-    tests("BootstrapTests", ["Bootstrap", "Debian", "Posix"]),
+    tests("ImageTests", ["Image", "OCI", "Dockerfile", "Rootfs", "Archive", "Codec", "Digest", "Posix"]),
+    tests("FetchTests", ["Fetch", "Posix"]),
+    tests("BootstrapTests", ["Bootstrap", "Debian", "Archive", "Posix"]),
     tests("SizeReportTests", ["SizeReport", "Image", "OCI", "Posix"]),
-    tests("CommandSupportTests", ["CommandSupport", "Posix", "tool-fixture", argumentParser, system]),
+    tests(
+      "CommandSupportTests",
+      [
+        "CommandSupport", "Archive", "Codec", "Digest", "Dockerfile", "OCI", "Posix", "Rootfs",
+        "tool-fixture",
+        argumentParser,
+      ]),
     tests("CommandTests", ["Posix"]),
-    tests("PackageTests", ["Posix", "OCI", system]),
+    tests("PackageTests", ["Posix", "OCI"]),
   ],
   swiftLanguageModes: [.v6]
 )

@@ -8,7 +8,9 @@ public func openArchive(
   notice: @escaping (String) -> Void = { _ in }
 ) throws -> any EntrySource {
   let peeked = try PeekedSource(source, count: TarHeader.blockSize)
-  if peeked.prefix.isEmpty || isTar(peeked.prefix) { return TarReader(peeked, limits: limits, notice: notice) }
+  if peeked.prefix.isEmpty || isTar(peeked.prefix) {
+    return TarReader(peeked, limits: limits, notice: notice)
+  }
   return try LibarchiveReader(peeked, limits: limits)
 }
 

@@ -57,9 +57,24 @@ public struct EntryPath: Hashable, Sendable {
   ///
   /// - Throws: `PathError` when `name` is no single name.
   public func appending(_ name: some Collection<UInt8>) throws(PathError) -> EntryPath {
-    let child = try EntryPath(normalising: name)
-    if child.isRoot || child.bytes.contains(0x2f) { throw PathError(.notOneName, Array(name)) }
-    return isRoot ? child : EntryPath(unchecked: bytes + [0x2f] + child.bytes)
+    try appending(Array(name))
+  }
+
+  /// This path with one more part, as directories list them.
+  ///
+  /// - Throws: `PathError` when `name` is no single name.
+  public func appending(_ name: [UInt8]) throws(PathError) -> EntryPath {
+    if name.isEmpty || name == [0x2e] || name == [0x2e, 0x2e] || name.contains(where: { $0 == 0x2f }) {
+      throw PathError(.notOneName, name)
+    }
+    if name.contains(0) { throw PathError(.holdsNUL, name) }
+    if isRoot { return EntryPath(unchecked: name) }
+    var child: [UInt8] = []
+    child.reserveCapacity(bytes.count + 1 + name.count)
+    child.append(contentsOf: bytes)
+    child.append(0x2f)
+    child.append(contentsOf: name)
+    return EntryPath(unchecked: child)
   }
 
   /// Whether `other` is this path or below it.

@@ -12,6 +12,8 @@ final class Bzip2Decoder: StreamDecoder {
     stream.initialize(to: bz_stream())
   }
 
+  var isBetweenStreams: Bool { !inStream }
+
   deinit {
     if inStream { BZ2_bzDecompressEnd(stream) }
     stream.deallocate()

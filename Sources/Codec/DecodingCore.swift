@@ -44,6 +44,8 @@ final class DecodingCore {
   private func decode(_ output: UnsafeMutableRawBufferPointer) throws -> Int {
     var done = 0
     while done < output.count {
+      // The next stream's header, or the end, may be long in coming.
+      if done > 0 && decoder.isBetweenStreams && input.available.isEmpty { return done }
       switch try decoder.step(input, into: UnsafeMutableRawBufferPointer(rebasing: output[done...])) {
       case .produced(let count):
         done += count

@@ -16,6 +16,8 @@ final class GzipDecoder: StreamDecoder {
     self.inflate = inflate
   }
 
+  var isBetweenStreams: Bool { !inMember }
+
   deinit { garboard_inflate_destroy(inflate) }
 
   func step(_ input: CompressedInput, into output: UnsafeMutableRawBufferPointer) throws -> DecodingStep {

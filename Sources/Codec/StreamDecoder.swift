@@ -12,6 +12,9 @@ enum DecodingStep {
 
 /// A decompressor of one format, with all streams that follow each other in it.
 protocol StreamDecoder: AnyObject {
+  /// Whether it is before the first, between two, or after the last of the streams that follow each other.
+  var isBetweenStreams: Bool { get }
+
   /// Decodes some of `input` into `output`, which is not empty.
   ///
   /// At the end of the input it is asked once more than it has input, to give what it still holds.
@@ -20,6 +23,8 @@ protocol StreamDecoder: AnyObject {
 
 /// No compression.
 final class RawDecoder: StreamDecoder {
+  let isBetweenStreams = false
+
   func step(_ input: CompressedInput, into output: UnsafeMutableRawBufferPointer) throws -> DecodingStep {
     let count = try input.read(into: output)
     return count == 0 ? .ended : .passed(count)

@@ -18,6 +18,8 @@ final class XZDecoder: StreamDecoder {
 
   init(maximumWindow: UInt64) { self.maximumWindow = maximumWindow }
 
+  var isBetweenStreams: Bool { !inStream }
+
   deinit { lzma_end(&stream) }
 
   func step(_ input: CompressedInput, into output: UnsafeMutableRawBufferPointer) throws -> DecodingStep {

@@ -21,6 +21,8 @@ final class ZstdDecoder: StreamDecoder {
     }
   }
 
+  var isBetweenStreams: Bool { !inFrame }
+
   deinit { ZSTD_freeDCtx(context) }
 
   func step(_ input: CompressedInput, into output: UnsafeMutableRawBufferPointer) throws -> DecodingStep {

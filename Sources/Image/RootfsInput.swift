@@ -1,5 +1,6 @@
 public import Archive
 public import Codec
+import Glibc
 public import Posix
 public import Rootfs
 public import SystemPackage
@@ -12,6 +13,13 @@ public enum RootfsInput {
   case file(FilePath)
   /// An archive that comes as a stream; the name is for messages.
   case stream(any ByteSource, name: String)
+
+  /// A path of this machine: a directory, or an archive in a file.
+  public init(_ path: FilePath) {
+    var status = stat()
+    let isDirectory = path.withPlatformString { stat($0, &status) } == 0 && status.st_mode & S_IFMT == S_IFDIR
+    self = isDirectory ? .directory(path) : .file(path)
+  }
 
   /// What bounds the reading of archives from outside.
   public struct Limits: Sendable {
@@ -64,7 +72,8 @@ public enum RootfsInput {
   }
 
   private func stream(
-    _ source: any ByteSource, into order: CanonicalOrder, _ limits: Limits, _ notice: @escaping (String) -> Void
+    _ source: any ByteSource, into order: CanonicalOrder, _ limits: Limits,
+    _ notice: @escaping (String) -> Void
   ) throws {
     let decompressor = try Decompressor(source, limits: limits.expansion)
     defer { decompressor.close() }

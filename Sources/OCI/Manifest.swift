@@ -72,8 +72,11 @@ public struct Manifest: DocumentContent {
   }
 
   /// Whether this is an image that runs, and not an attestation, a signature or a chart.
+  ///
+  /// Attestations may name an image's configuration too, but none of their layers is one.
   public var isImage: Bool {
-    artifactType == nil && config.mediaType.kind == .config && layers.allSatisfy(\.mediaType.isLayer)
+    artifactType == nil && config.mediaType.kind == .config
+      && (layers.isEmpty || layers.contains(where: \.mediaType.isLayer))
   }
 }
 

@@ -67,7 +67,10 @@ public struct Reference: Hashable, Sendable {
   public var familiarName: String {
     if domain != .docker { return name }
     let parts = path.description.split(separator: "/")
-    return parts.count == 2 && parts[0] == "library" ? String(parts[1]) : path.description
+    let short = parts.count == 2 && parts[0] == "library" ? String(parts[1]) : path.description
+    // Some names only mean the same in full: their first part looks like a registry.
+    guard let again = try? Reference(short), again.domain == domain, again.path == path else { return name }
+    return short
   }
 
   private var suffix: String { (tag.map { ":\($0)" } ?? "") + (digest.map { "@\($0)" } ?? "") }

@@ -56,14 +56,20 @@ public struct AtomicFile: ~Copyable, Sendable {
   }
 
   /// Gives the file its final name, over what was there; not when this process is being ended.
-  public mutating func commit() throws(PosixError) {
+  public mutating func commit() throws(PosixError) { try commit(as: target) }
+
+  /// Gives the file another final name in the same file system, for one that wasn't known at the start.
+  public mutating func commit(as target: FilePath) throws(PosixError) {
     if Ending.isUnderway { throw PosixError("write", target.string, .canceled) }
     let raw = descriptor.raw
     let source: FilePath
     if let temporary {
       source = temporary
     } else {
-      source = directory.appending(temporaryName("new"))
+      // A name that is free is taken in one step; over another file it takes a second name and a rename.
+      if target.withPlatformString({ garboard_link_descriptor(raw, AT_FDCWD, $0) }) == 0 { return }
+      if errno != EEXIST { throw PosixError("write", target.string, Errno(rawValue: errno)) }
+      source = target.removingLastComponent().appending(temporaryName("new"))
       TemporaryNames.shared.insert(source)
       try check("name", source.string) {
         source.withPlatformString { garboard_link_descriptor(raw, AT_FDCWD, $0) }

@@ -20,7 +20,8 @@ public final class DirectoryScan: EntrySource {
     /// is to cross.
     public var oneFileSystem = false
     /// Whether a directory is gone into; asked once for each but the root. The directory itself is an
-    /// entry in any case.
+    /// entry in any case. With a filter, what it drops needn't be read:
+    /// `{ filter.verdict($0, .directory) != .drop }`.
     public var enters: (_ directory: EntryPath) -> Bool = { _ in true }
     /// Hears about what was left out.
     public var notice: (ScanNotice) -> Void = { _ in }

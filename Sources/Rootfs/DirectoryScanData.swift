@@ -1,3 +1,4 @@
+import Glibc
 import Posix
 
 /// The data of a file that a scan is at: opened when it is first read.
@@ -30,7 +31,7 @@ final class ScannedFile {
     let part = UnsafeMutableRawBufferPointer(
       rebasing: buffer[..<Int(min(UInt64(buffer.count), end - offset))])
     if offset < extent.lowerBound {
-      part.initializeMemory(as: UInt8.self, repeating: 0)
+      if let base = part.baseAddress { memset(base, 0, part.count) }
     } else {
       try readData(part)
     }

@@ -11,7 +11,7 @@ struct SparseWriter {
   ///
   /// - Returns: how many bytes were given: less than `size` when the data ended before.
   mutating func write(
-    to file: borrowing Descriptor, size: UInt64, shown: String,
+    to file: borrowing Descriptor, size: UInt64, shown: @autoclosure () -> String,
     _ data: (UnsafeMutableRawBufferPointer) throws -> Int
   ) throws -> UInt64 {
     if size == 0 { return 0 }
@@ -36,7 +36,7 @@ struct SparseWriter {
         do throws(PosixError) {
           written = try Self.write(part, to: file, at: offset) ?? written
         } catch {
-          throw PosixError("write", shown, error.errno)
+          throw PosixError("write", shown(), error.errno)
         }
         offset += UInt64(count)
       }

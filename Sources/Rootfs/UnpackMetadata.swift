@@ -9,38 +9,39 @@ extension Unpacker {
 
   /// The metadata of an open file or directory.
   func apply(_ entry: Entry, to file: borrowing Descriptor, existed: Bool) throws {
-    let shown = display(entry.path)
-    if options.keepsOwners { try file.setOwner(user: entry.user, group: entry.group, shown: shown) }
-    if existed { try removeOthers(than: entry.attributes, of: file, shown: shown) }
+    if options.keepsOwners {
+      try file.setOwner(user: entry.user, group: entry.group, shown: display(entry.path))
+    }
+    if existed { try removeOthers(than: entry.attributes, of: file, shown: display(entry.path)) }
     // These need write permission, which the mode may take away; the others may depend on the mode.
     for attribute in entry.attributes where attribute.isUsers { try set(attribute, of: file, entry) }
-    try file.setMode(entry.mode, shown: shown)
+    try file.setMode(entry.mode, shown: display(entry.path))
     for attribute in entry.attributes where !attribute.isUsers { try set(attribute, of: file, entry) }
     try file.setModified(
-      seconds: entry.modified.seconds, nanoseconds: entry.modified.nanoseconds, shown: shown)
+      seconds: entry.modified.seconds, nanoseconds: entry.modified.nanoseconds, shown: display(entry.path))
   }
 
   /// The metadata of what can't be opened without doing something: symlinks, fifos, devices.
   func apply(_ entry: Entry, at place: Place) throws {
-    let shown = display(entry.path)
     let relative = place.relative
     if options.keepsOwners {
-      try relative.setOwner(of: place.name, user: entry.user, group: entry.group, shown: shown)
+      try relative.setOwner(of: place.name, user: entry.user, group: entry.group, shown: display(entry.path))
     }
     if entry.kind != .symlink {
       if place.parent.givesACL {
-        try relative.removeAttribute(of: place.name, Self.accessACL, shown: shown)
+        try relative.removeAttribute(of: place.name, Self.accessACL, shown: display(entry.path))
       }
-      try relative.setMode(of: place.name, entry.mode, shown: shown)
+      try relative.setMode(of: place.name, entry.mode, shown: display(entry.path))
     }
     for attribute in entry.attributes {
       try allowing(attribute, entry) { () throws(PosixError) in
-        try relative.setAttribute(of: place.name, attribute.name, to: attribute.value, shown: shown)
+        try relative.setAttribute(
+          of: place.name, attribute.name, to: attribute.value, shown: display(entry.path))
       }
     }
     try relative.setModified(
       of: place.name, seconds: entry.modified.seconds, nanoseconds: entry.modified.nanoseconds,
-      shown: shown)
+      shown: display(entry.path))
   }
 
   private func set(
@@ -73,12 +74,12 @@ extension Unpacker {
 
   /// Takes away what a directory had before: an entry says all that there is.
   private func removeOthers(
-    than attributes: [ExtendedAttribute], of directory: borrowing Descriptor, shown: String
+    than attributes: [ExtendedAttribute], of directory: borrowing Descriptor, shown: @autoclosure () -> String
   ) throws {
-    for old in try directory.attributes(shown: shown)
+    for old in try directory.attributes(shown: shown())
     where !attributes.contains(where: { $0.name == old.name }) && !EntryFilter.isMachines(old.name) {
       do {
-        try directory.removeAttribute(old.name, shown: shown)
+        try directory.removeAttribute(old.name, shown: shown())
       } catch {
         guard options.skipsForbidden, error.errno == .notPermitted || error.errno == .permissionDenied
         else { throw error }

@@ -186,16 +186,15 @@ public final class Unpacker {
   // MARK: Kinds
 
   private func addDirectory(_ entry: Entry, _ place: Place) throws {
-    let shown = display(entry.path)
     var existed = false
     do {
-      try place.relative.makeDirectory(place.name, shown: shown)
+      try place.relative.makeDirectory(place.name, shown: display(entry.path))
     } catch {
       guard error.errno == .fileExists else { throw error }
-      existed = try place.relative.status(of: place.name, shown: shown)?.kind == .directory
+      existed = try place.relative.status(of: place.name, shown: display(entry.path))?.kind == .directory
       if !existed {
         try remove(place)
-        try place.relative.makeDirectory(place.name, shown: shown)
+        try place.relative.makeDirectory(place.name, shown: display(entry.path))
       }
     }
     // What this unpacker made itself has nothing that the entry must take away, but by the parent's ACL.
@@ -207,15 +206,14 @@ public final class Unpacker {
   private func addFile(
     _ entry: Entry, _ place: Place, _ data: (UnsafeMutableRawBufferPointer) throws -> Int
   ) throws {
-    let shown = display(entry.path)
     var raw: Int32 = -1
     try replacing(place) { () throws(PosixError) in
-      raw = try place.relative.open(place.name, for: .create, shown: shown).release()
+      raw = try place.relative.open(place.name, for: .create, shown: display(entry.path)).release()
     }
     let file = Descriptor(owning: raw)
-    let given = try writer.write(to: file, size: entry.size, shown: shown, data)
+    let given = try writer.write(to: file, size: entry.size, shown: display(entry.path), data)
     if given < entry.size { throw UnpackError(.dataEndsEarly(given: given, size: entry.size), entry.path) }
-    if place.parent.givesACL { try file.removeAttribute(Self.accessACL, shown: shown) }
+    if place.parent.givesACL { try file.removeAttribute(Self.accessACL, shown: display(entry.path)) }
     try apply(entry, to: file, existed: false)
   }
 

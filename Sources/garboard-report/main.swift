@@ -1,1 +1,3 @@
-print("")
+import CommandSupport
+
+GarboardReport.main()

@@ -73,6 +73,8 @@ func changes(_ texts: [String], environment: [String: String] = [:]) throws -> [
       ["A=a.b.c", "B=.b.c", "C=a-b.c", "D=a-b-c", "E=a."]
     ),
     ("A=é B=\u{1f600}", ["A=é", "B=\u{1f600}"]),
+    // An escaped mark continues nothing (since BuildKit; buildah and older docker differ).
+    (#"A=b\\"#, [#"A=b\"#]),
     ("A=1 B=$A", ["A=1", "B="]),
     ("A=b\\", ["A=b"]),
     ("A=b \\\n  C=d", ["A=b", "C=d"]), ("A=b \\\n# note\n\n  C=d", ["A=b", "C=d"]), ("A=b\\\nc", ["A=bc"]),
@@ -227,6 +229,33 @@ func changes(_ texts: [String], environment: [String: String] = [:]) throws -> [
         .environment([NameValue("A", "1"), NameValue("B", "$A")]), .command(.shell("x")),
         .environment([NameValue("C", "1")]), .user("$A"),
       ])
+  }
+
+  @Test func mutations() {
+    var state: UInt64 = 1
+    func random(_ bound: Int) -> Int {
+      state = state &* 6_364_136_223_846_793_005 &+ 1_442_695_040_888_963_407
+      return Int(truncatingIfNeeded: (state ^ state >> 31) % UInt64(bound))
+    }
+    let seeds =
+      Self.commands.map(\.0) + Self.values.map { "ENV " + $0.0 }
+      + Self.healthchecks.map { "HEALTHCHECK " + $0.0 }
+    let signs = Array("\"'\\${}[]:-=,# \n".utf8)
+    var accepted = 0
+    for _ in 0..<5_000 {
+      var bytes = Array(seeds[random(seeds.count)].utf8)
+      for _ in 0...random(3) where !bytes.isEmpty {
+        let index = random(bytes.count)
+        switch random(3) {
+        case 0: bytes[index] = UInt8(random(256))
+        case 1: bytes.remove(at: index)
+        default: bytes.insert(signs[random(signs.count)], at: index)
+        }
+      }
+      // Nothing may end the process; whether it is accepted is no matter here.
+      if (try? changes([String(decoding: bytes, as: UTF8.self)])) != nil { accepted += 1 }
+    }
+    #expect(accepted > 800)
   }
 
   @Test func hostileNesting() {

@@ -11,6 +11,8 @@ import Testing
     ("library/debian", "docker.io/library/debian", "debian"),
     ("docker.io/debian", "docker.io/library/debian", "debian"),
     ("index.docker.io/debian:1", "docker.io/library/debian:1", "debian:1"),
+    ("docker.io/a.b/c", "docker.io/a.b/c", "docker.io/a.b/c"),
+    ("docker.io/localhost/c:1", "docker.io/localhost/c:1", "docker.io/localhost/c:1"),
     ("me/tool", "docker.io/me/tool", "me/tool"),
     ("library/a/b", "docker.io/library/a/b", "library/a/b"),
     ("localhost/x", "localhost/x", "localhost/x"),

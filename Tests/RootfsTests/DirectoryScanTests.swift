@@ -10,7 +10,8 @@ import Testing
     let directory = try TemporaryDirectory()
     try TreeBuilder.nasty(in: directory.path)
     let scanned = try TreeListing.of(DirectoryScan(directory.path))
-    #expect(try TreeListing.of(directory.path).differences(scanned) == [])
+    let differences = try TreeListing.of(directory.path).differences(scanned)
+    #expect(differences == [])
     #expect(scanned.lines.count > 50)
   }
 
@@ -99,6 +100,28 @@ import Testing
     var paths: [String] = []
     while let entry = try scan.next() { paths.append(entry.path.description) }
     #expect(paths == [".", "a", "a/b", "c", "c/g"])
+  }
+
+  @Test func anotherFileSystemStaysEmptyWhenAsked() throws {
+    // /proc is one on every machine; nothing else is gone into.
+    for oneFileSystem in [false, true] {
+      var asked: [String] = []
+      var notices: [String] = []
+      var options = DirectoryScan.Options()
+      options.oneFileSystem = oneFileSystem
+      options.enters = { path in
+        asked.append(path.description)
+        return false
+      }
+      options.notice = { notices.append($0.description) }
+      let scan = try DirectoryScan("/", options: options)
+      var paths: [String] = []
+      while let entry = try scan.next() { paths.append(entry.path.description) }
+      #expect(paths.contains("proc"))
+      #expect(asked.contains("etc"))
+      #expect(asked.contains("proc") == !oneFileSystem)
+      #expect(notices.contains("proc: another file system, contents skipped") == oneFileSystem)
+    }
   }
 
   @Test func missingDirectoryIsNamed() throws {

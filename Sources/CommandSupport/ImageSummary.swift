@@ -1,0 +1,137 @@
+public import Digest
+public import OCI
+import Posix
+public import SystemPackage
+
+/// What was made, for people and for programs.
+public struct ImageSummary: Sendable {
+  /// A layer, as the table and the JSON document show it.
+  public struct Layer: Sendable {
+    /// The digest of the layer as it is stored.
+    public var digest: Digest
+    /// The digest of its uncompressed tar.
+    public var diffID: Digest
+    /// The media type.
+    public var mediaType: String
+    /// Bytes as stored.
+    public var size: UInt64
+    /// Bytes of the uncompressed tar.
+    public var uncompressedSize: UInt64
+    /// How many entries it has.
+    public var entries: UInt64
+    /// The command that made it.
+    public var createdBy: String
+
+    /// A layer.
+    public init(
+      digest: Digest, diffID: Digest, mediaType: String, size: UInt64, uncompressedSize: UInt64,
+      entries: UInt64, createdBy: String
+    ) {
+      self.digest = digest
+      self.diffID = diffID
+      self.mediaType = mediaType
+      self.size = size
+      self.uncompressedSize = uncompressedSize
+      self.entries = entries
+      self.createdBy = createdBy
+    }
+  }
+
+  /// The image's first name, or nil.
+  public var reference: Reference?
+  /// Its platform.
+  public var platform: Platform
+  /// The digest of its manifest.
+  public var digest: Digest
+  /// Where it was put, as the user wrote it.
+  public var outputs: [String]
+  /// The layers, from the lowest.
+  public var layers: [Layer]
+
+  /// An image.
+  public init(
+    reference: Reference?, platform: Platform, digest: Digest, outputs: [String], layers: [Layer]
+  ) {
+    self.reference = reference
+    self.platform = platform
+    self.digest = digest
+    self.outputs = outputs
+    self.layers = layers
+  }
+
+  /// The table: a line for each place, the layers, the totals.
+  ///
+  /// - Parameter width: The cells of a line, or nil for no limit.
+  public func lines(width: Int?) -> [String] {
+    let what = [reference?.familiar, "\(platform)", "sha256:\(digest.hex.prefix(6))…"].compactMap { $0 }
+    let places = outputs.isEmpty ? [what] : outputs.map { [displayed(Array($0.utf8))] + what }
+    var table = Table([
+      .right("#"), .left("layer"), .right("compressed"), .right("uncompressed"), .right("entries"),
+      .left("created by"),
+    ])
+    for (index, layer) in layers.enumerated() {
+      table.add([
+        "\(index + 1)", layer.digest.short, formatSize(layer.size), formatSize(layer.uncompressedSize),
+        formatCount(layer.entries), displayed(Array(layer.createdBy.utf8)),
+      ])
+    }
+    func total(_ part: KeyPath<Layer, UInt64>) -> UInt64 {
+      layers.reduce(UInt64(0)) { sum, layer in sum &+ layer[keyPath: part] }
+    }
+    table.add([
+      "", "total", formatSize(total(\.size)), formatSize(total(\.uncompressedSize)),
+      formatCount(total(\.entries)),
+    ])
+    return places.map { $0.joined(separator: "  ") } + table.lines(indent: 1, limit: width)
+  }
+
+  /// The image as an element of the document's `images`.
+  public var json: JSONValue {
+    .object([
+      "reference": reference.map { .string($0.description) } ?? .null,
+      "platform": .string("\(platform)"),
+      "digest": .string(digest.description),
+      "outputs": .array(outputs.map { .string($0) }),
+      "layers": .array(layers.map(\.json)),
+    ])
+  }
+
+  /// The document that `--json` prints: `{"images":[…]}`.
+  public static func document(_ images: [ImageSummary]) -> JSONValue {
+    .object(["images": .array(images.map(\.json))])
+  }
+
+  /// Shows what was made: the table on standard error, with `--json` the document on standard output, with
+  /// `--report` the document in a file.
+  ///
+  /// - Throws: `PosixError`.
+  public static func present(
+    _ images: [ImageSummary], _ options: CommonOptions, report: FilePath? = nil
+  ) throws {
+    let document = JSONWriter.indentedBytes(of: document(images))
+    if let report {
+      var file = try AtomicFile(report)
+      try document.withUnsafeBytes { try file.descriptor.write($0) }
+      try file.commit()
+    }
+    if options.json { try printOutput(String(decoding: document, as: UTF8.self)) }
+    let width = Console.shared.width
+    for (index, image) in images.enumerated() {
+      Console.shared.result((index > 0 ? [""] : []) + image.lines(width: width))
+    }
+  }
+}
+
+extension ImageSummary.Layer {
+  var json: JSONValue {
+    .object([
+      "digest": .string(digest.description),
+      "diffID": .string(diffID.description),
+      "mediaType": .string(mediaType),
+      "size": .integer(Int64(clamping: size)),
+      "uncompressedSize": .integer(Int64(clamping: uncompressedSize)),
+      "entries": .integer(Int64(clamping: entries)),
+      "createdBy": .string(createdBy),
+    ])
+  }
+}

@@ -1,0 +1,182 @@
+import Archive
+import Codec
+public import Digest
+public import Image
+public import OCI
+public import Posix
+public import Rootfs
+
+/// A layer to report on: its facts, and how to read its stored bytes.
+public struct ReportedLayer {
+  /// Media type, digest and size of the stored bytes.
+  public var descriptor: OCI.Descriptor
+  /// What the digest of its uncompressed bytes must be.
+  public var diffID: Digest
+  /// What made it, where that is known.
+  public var createdBy: String?
+  /// Opens the stored bytes, which are verified while they are read.
+  public var open: () throws -> any ByteSource
+
+  /// A layer from its parts.
+  public init(
+    _ descriptor: OCI.Descriptor, diffID: Digest, createdBy: String? = nil,
+    open: @escaping () throws -> any ByteSource
+  ) {
+    self.descriptor = descriptor
+    self.diffID = diffID
+    self.createdBy = createdBy
+    self.open = open
+  }
+}
+
+/// What one layer holds, and what it did to those below. Sizes are in bytes.
+public struct LayerReport: Sendable {
+  /// Media type, digest and size of the stored bytes: what a pull transfers.
+  public var descriptor: OCI.Descriptor
+  /// The digest of the uncompressed tar.
+  public var diffID: Digest
+  /// What made it, where that is known.
+  public var createdBy: String?
+  /// The bytes of the uncompressed tar, headers included.
+  public var uncompressedSize: UInt64
+  /// Its entries, and what they changed.
+  public var changes: LayerChanges
+  /// Bytes of files that it stores and that nothing in the image's tree leads to.
+  public var wasted: UInt64
+}
+
+/// Where the bytes of an image are.
+public struct ImageReport {
+  /// The layers, the lowest first.
+  public let layers: [LayerReport]
+  /// The tree that they make.
+  public let stack: LayerStack
+  /// What is installed by dpkg, in the order of names.
+  public let packages: [InstalledPackage]
+  /// The files of the tree, each once, in tree order of their first names.
+  public let files: [LivingFile]
+  /// What could not be told, for people.
+  public let notices: [String]
+
+  /// A file of the tree.
+  public struct LivingFile: Sendable {
+    /// Its record in the stack.
+    public var file: LayerStack.FileID
+    /// The first of its names in tree order.
+    public var node: LayerStack.Node
+    /// The index of the package that owns it in `packages`; nil for none.
+    public var package: Int?
+  }
+
+  /// Reads all layers of an image.
+  ///
+  /// - Parameter progress: takes the number of stored bytes with each piece that was read.
+  /// - Throws: `SizeReportError`, `ImageError`.
+  public init(of image: Image, progress: @escaping @Sendable (Int) -> Void = { _ in }) throws {
+    let layers = image.layers.map { layer in
+      ReportedLayer(layer.descriptor, diffID: layer.diffID, createdBy: layer.history?.createdBy) {
+        try layer.open()
+      }
+    }
+    try self.init(of: layers, progress: progress)
+  }
+
+  /// Reads layers, the lowest first, each once from its start to its end.
+  ///
+  /// - Parameter progress: takes the number of stored bytes with each piece that was read.
+  /// - Throws: `SizeReportError`, and what opening a layer throws.
+  public init(of layers: [ReportedLayer], progress: @escaping @Sendable (Int) -> Void = { _ in }) throws {
+    var stack = LayerStack()
+    var sizes: [UInt64] = []
+    let notes = TreeNotes()
+    for (index, layer) in layers.enumerated() {
+      let stored = try layer.open()
+      do {
+        sizes.append(try Self.read(layer, stored, onto: &stack, notes, progress))
+      } catch let found as WrongDiffID {
+        throw SizeReportError(
+          reason: .diffID(expected: layer.diffID, found: found.found), layer: index + 1,
+          digest: layer.descriptor.digest)
+      } catch let error as ImageError {
+        throw error
+      } catch {
+        throw SizeReportError(
+          reason: .layer(String(describing: error)), layer: index + 1, digest: layer.descriptor.digest)
+      }
+      notes.forget { stack[$0].names == 0 }
+    }
+    let wasted = stack.wastedBytes()
+    self.layers = layers.indices.map { index in
+      LayerReport(
+        descriptor: layers[index].descriptor, diffID: layers[index].diffID,
+        createdBy: layers[index].createdBy, uncompressedSize: sizes[index], changes: stack.layers[index],
+        wasted: wasted[index])
+    }
+    let ownership = PackageOwnership(stack, notes)
+    packages = ownership.packages
+    notices = notes.notices + ownership.notices
+    files = Self.living(stack, ownership.owner)
+    self.stack = stack
+  }
+
+  private struct WrongDiffID: Error {
+    var found: Digest
+  }
+
+  /// Reads one layer; gives the bytes of its tar.
+  private static func read(
+    _ layer: ReportedLayer, _ stored: any ByteSource, onto stack: inout LayerStack, _ notes: TreeNotes,
+    _ progress: @escaping @Sendable (Int) -> Void
+  ) throws -> UInt64 {
+    let tar = HashedSource(try Decompressor(stored) { progress($0.count) })
+    let reader = TarReader(tar)
+    do {
+      try stack.apply(reader) { entry, file, source in try notes.take(entry, file, source) }
+    } catch let error as ArchiveError where error.reason == .unknownFormat && tar.count == 0 {
+      // No bytes at all are an empty layer, not a strange archive.
+      try stack.apply(NoEntries())
+    }
+    try reader.drain()
+    let found = tar.finish()
+    if found != layer.diffID { throw WrongDiffID(found: found) }
+    return tar.count
+  }
+
+  private static func living(
+    _ stack: LayerStack, _ owner: [LayerStack.FileID: Int]
+  ) -> [LivingFile] {
+    var files: [LivingFile] = []
+    var seen: Set<LayerStack.FileID> = []
+    stack.walk { node in
+      guard let file = stack.file(at: node), stack[file].kind == .file else { return }
+      if stack[file].names > 1, !seen.insert(file).inserted { return }
+      files.append(LivingFile(file: file, node: node, package: owner[file]))
+    }
+    return files
+  }
+}
+
+/// Hashes and counts what is read through it.
+private final class HashedSource: ByteSource {
+  private let source: Decompressor
+  private var hash: SHA256? = SHA256()
+  private(set) var count: UInt64 = 0
+
+  init(_ source: Decompressor) { self.source = source }
+
+  func read(into buffer: UnsafeMutableRawBufferPointer) throws -> Int {
+    let got = try source.read(into: buffer)
+    hash?.update(UnsafeRawBufferPointer(rebasing: UnsafeRawBufferPointer(buffer)[..<got]))
+    count += UInt64(got)
+    return got
+  }
+
+  /// The digest of all that was read; asked once.
+  func finish() -> Digest { (hash.take() ?? SHA256()).finish() }
+}
+
+/// A layer without a single byte.
+private final class NoEntries: EntrySource {
+  func next() -> Entry? { nil }
+  func read(into buffer: UnsafeMutableRawBufferPointer) -> Int { 0 }
+}

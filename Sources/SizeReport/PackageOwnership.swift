@@ -1,0 +1,154 @@
+import Archive
+import Rootfs
+
+/// A package that dpkg knows of.
+public struct InstalledPackage: Sendable, Hashable {
+  /// Its name, without an architecture.
+  public var name: String
+  /// Its version; nil where only its list of files is there.
+  public var version: String?
+}
+
+/// Which package each file of a tree belongs to, by dpkg's own lists.
+///
+/// Lists name paths as the packages have them; in a merged-/usr system `/bin/x` is `usr/bin/x`, so their
+/// directories are followed through symlinks. A file that several packages list is the first one's in the
+/// order of names. Packages of one name for several architectures count as one. Diversions are not looked at.
+struct PackageOwnership {
+  private(set) var packages: [InstalledPackage] = []
+  private(set) var owner: [LayerStack.FileID: Int] = [:]
+  private(set) var notices: [String] = []
+
+  private let stack: LayerStack
+  private let targets: [LayerStack.FileID: [UInt8]]
+  private var directories: [[UInt8]: LayerStack.Node?] = [:]
+
+  init(_ stack: LayerStack, _ notes: TreeNotes) {
+    self.stack = stack
+    targets = notes.targets
+    var versions: [String: String] = [:]
+    var lists: [String: [[UInt8]]] = [:]
+    // In distroless images the file's name stands for the package's.
+    var realNames: [[UInt8]: String] = [:]
+    var sums: [(name: [UInt8], content: [UInt8])] = []
+    for file in notes.contents.keys.sorted() {
+      guard let content = notes.contents[file], let path = DpkgPath(stack.path(of: file)),
+        let node = stack.find(stack.path(of: file)), stack.file(at: node) == file
+      else { continue }
+      switch path {
+      case .status:
+        for paragraph in Self.paragraphs(content) where paragraph.isInstalled {
+          versions[paragraph.name] = paragraph.version
+          lists[paragraph.name, default: []] += []
+        }
+      case .list(let name):
+        lists[Self.text(name.prefix { $0 != 0x3a }), default: []].append(content)
+      case .paragraph(let name):
+        guard let paragraph = Self.paragraphs(content).first else { continue }
+        realNames[Array(name)] = paragraph.name
+        versions[paragraph.name] = paragraph.version
+        lists[paragraph.name, default: []] += []
+      case .sums(let name):
+        sums.append((Array(name), content))
+      }
+    }
+    for (name, content) in sums {
+      lists[realNames[name] ?? Self.text(name[...]), default: []].append(Self.paths(inSums: content))
+    }
+    for name in lists.keys.sorted(by: { $0.utf8.lexicographicallyPrecedes($1.utf8) }) {
+      packages.append(InstalledPackage(name: name, version: versions[name]))
+      for list in lists[name] ?? [] { own(list, packages.count - 1) }
+    }
+  }
+
+  private mutating func own(_ list: [UInt8], _ package: Int) {
+    for line in list.split(separator: 0x0a) {
+      guard let path = try? EntryPath(normalising: line), let parent = path.parent,
+        let directory = resolve(parent), let node = stack.child(of: directory, named: path.name),
+        let file = stack.file(at: node), stack[file].kind == .file, owner[file] == nil
+      else { continue }
+      owner[file] = package
+    }
+  }
+
+  /// The directory that a path leads to, symlinks followed inside the tree.
+  private mutating func resolve(_ path: EntryPath) -> LayerStack.Node? {
+    if let known = directories[path.bytes] { return known }
+    var node = stack.root
+    var rest = Array(path.parts.reversed())
+    var links = 0
+    while let part = rest.popLast() {
+      if part.elementsEqual([0x2e]) { continue }
+      if part.elementsEqual([0x2e, 0x2e]) {
+        node = stack.parent(of: node) ?? stack.root
+        continue
+      }
+      guard let next = stack.child(of: node, named: part) else {
+        directories[path.bytes] = .some(nil)
+        return nil
+      }
+      if let file = stack.file(at: next), let target = targets[file], stack[file].kind == .symlink {
+        links += 1
+        // What the kernel allows.
+        if links > 40 { break }
+        if target.first == 0x2f { node = stack.root }
+        rest += target.split(separator: 0x2f).reversed()
+        continue
+      }
+      node = next
+    }
+    let result = links > 40 || !stack.isDirectory(node) ? nil : node
+    directories[path.bytes] = .some(result)
+    return result
+  }
+
+  /// The paths of an md5sums file, one a line.
+  private static func paths(inSums content: [UInt8]) -> [UInt8] {
+    var paths: [UInt8] = []
+    for line in content.split(separator: 0x0a) {
+      guard let gap = line.firstIndex(of: 0x20) else { continue }
+      paths += line[gap...].drop { $0 == 0x20 || $0 == 0x2a } + [0x0a]
+    }
+    return paths
+  }
+
+  private static func text(_ bytes: ArraySlice<UInt8>) -> String { String(decoding: bytes, as: UTF8.self) }
+}
+
+extension PackageOwnership {
+  /// The fields of a paragraph that matter here.
+  private struct Paragraph {
+    var name = ""
+    var version: String?
+    var isInstalled = true
+  }
+
+  /// The paragraphs of a status file that have a name. What is malformed is passed over: a report is no
+  /// place to judge dpkg's database.
+  private static func paragraphs(_ content: [UInt8]) -> [Paragraph] {
+    var result: [Paragraph] = []
+    var current = Paragraph()
+    func value(_ line: ArraySlice<UInt8>, of field: StaticString) -> String? {
+      let name = UnsafeBufferPointer(start: field.utf8Start, count: field.utf8CodeUnitCount)
+      guard line.starts(with: name) else { return nil }
+      var value = line.dropFirst(name.count)
+      while let first = value.first, first <= 0x20 { value = value.dropFirst() }
+      while let last = value.last, last <= 0x20 { value = value.dropLast() }
+      return text(value)
+    }
+    for line in content.split(separator: 0x0a, omittingEmptySubsequences: false) {
+      if line.isEmpty {
+        if !current.name.isEmpty { result.append(current) }
+        current = Paragraph()
+      } else if let name = value(line, of: "Package:") {
+        current.name = name
+      } else if let version = value(line, of: "Version:") {
+        current.version = version
+      } else if let status = value(line, of: "Status:") {
+        current.isInstalled = !status.hasSuffix("not-installed") && !status.hasSuffix("config-files")
+      }
+    }
+    if !current.name.isEmpty { result.append(current) }
+    return result
+  }
+}

@@ -1,0 +1,98 @@
+public import ArgumentParser
+public import Bootstrap
+import CommandSupport
+import Debian
+import Image
+import OCI
+import Posix
+import Rootfs
+import Synchronization
+import SystemPackage
+
+/// A Debian base image from a mirror.
+@main
+struct GarboardBootstrap: GarboardTool {
+  static let name = "garboard-bootstrap"
+  static let abstract = "Make a Debian base image from a mirror"
+  static let explanation = """
+    The arguments stand in the order of debootstrap and mmdebstrap. A mirror is a URL, a "deb …" line, a deb822 \
+    file, a .list file, or - for standard input; without one, the machine's own apt sources for Debian are used, \
+    with updates and security for a stable suite. Times are clamped to $SOURCE_DATE_EPOCH, else to the date of \
+    the archive, so that the same archive gives the same image.
+    """
+  static let examples = [
+    Example("A minimal image of trixie", "garboard-bootstrap trixie debian-trixie.oci.tar"),
+    Example(
+      "A slim one with certificates, named, in an OCI layout",
+      "garboard-bootstrap --slim --include ca-certificates -t debian:slim -o images:slim trixie"),
+    Example("A plain tar of the build set", "garboard-bootstrap --variant buildd trixie trixie.tar.zst"),
+    Example(
+      "By debootstrap, with a command run in it before it is packed",
+      "garboard-bootstrap --engine debootstrap --customize-hook 'touch \"$1/etc/made-here\"' trixie t.oci.tar"
+    ),
+  ]
+
+  @OptionGroup var common: CommonOptions
+  @OptionGroup(title: "Image") var image: ImageOptions
+  @OptionGroup(title: "Packages") var packages: PackageOptions
+
+  @Option(help: "What makes the system: mmdebstrap or debootstrap.")
+  var engine = EngineName.mmdebstrap
+
+  @Option(
+    help: ArgumentHelp(
+      "The newest time that a file may have, in seconds since 1970 (default: $SOURCE_DATE_EPOCH, else the "
+        + "archive's date).", valueName: "seconds"))
+  var sourceDateEpoch: Int64?
+
+  @Argument(help: "The suite, as trixie or stable.")
+  var suite: String
+
+  @Argument(help: ArgumentHelp("Where the image goes, as -o.", valueName: "dest"), completion: .file())
+  var destination: String?
+
+  @Argument(help: "Mirrors.")
+  var mirror: [String] = []
+
+  mutating func run() throws {
+    if let destination { image.output.insert(destination, at: 0) }
+    let destinations = try image.destinations()
+    if common.json, destinations.contains(.stream) {
+      throw ValidationError("--json and an image on standard output exclude each other.")
+    }
+    var request = packages.request(suite: suite)
+    request.mirrors = mirror
+    request.sourceDateEpoch = try sourceDateEpoch ?? image.givenTime()?.seconds
+    request.isVerbose = common.verbose > 0
+    let progress = Progress("bootstrap \(suite)")
+    defer { progress.finish() }
+    let isVerbose = common.verbose > 0
+    let bootstrapper = Bootstrapper(
+      request, engine: engine.engine,
+      observer: BootstrapObserver(
+        line: { if isVerbose { Console.shared.verbose($0) } }, phase: { progress.setTitle("\($0)") }))
+    let list = try bootstrapper.mirrors()
+    for notice in list.notices { Console.shared.notice(notice) }
+    var plan = try image.rootfsImage(
+      to: destinations, createdBy: ([Self.name, suite] + packages.words).joined(separator: " "),
+      common: common, progress: progress)
+    if plan.platform == nil, let name = request.architecture {
+      plan.platform = Platform(debianArchitecture: name)
+    }
+    let made = try bootstrapper.run { tree in
+      let given = try image.givenTime()
+      let epoch = tree.epoch
+      plan.created = { _ in given ?? CreationTime(seconds: epoch) }
+      return try plan.make { sink in
+        let order = CanonicalOrder(into: sink, temporaryDirectory: temporaryDirectory())
+        try order.order(try tree.entries { Console.shared.notice($0) })
+      }
+    }
+    progress.finish()
+    try image.present(made, common: common)
+  }
+}
+
+extension EngineName: ExpressibleByArgument {}
+extension BootstrapRequest.Variant: ExpressibleByArgument {}
+extension BootstrapRequest.Mode: ExpressibleByArgument {}

@@ -1,0 +1,172 @@
+public import ArgumentParser
+import CommandSupport
+import Digest
+import Image
+import OCI
+import SizeReport
+
+/// Says what is in the layers of images, and what each changed.
+struct GarboardReport: GarboardTool {
+  static let name = "garboard-report"
+  static let abstract = "Show where the bytes of container images are"
+  static let explanation = """
+    Reads OCI layouts, OCI archives and docker archives, and prints each layer's size, entries, and what it \
+    added, changed, removed and wasted. Wasted are bytes that a layer stores and later layers hide or replace, \
+    each byte once.
+
+    Sizes of layers and of the whole are compressed, as a pull transfers them; those of packages, files and \
+    directories are of the files in the final tree. A broken budget ends with exit status 1.
+    """
+  static let examples = [
+    Example("The layers of an image", "garboard-report output/debian-trixie.oci.tar"),
+    Example("The ten largest files and the most wasted ones", "garboard-report --top 10 image.oci.tar"),
+    Example("Bytes for each package", "garboard-report --by package --top 20 image.oci.tar"),
+    Example(
+      "A check for CI", "garboard-report -q --budget 'total<60MB' --budget 'wasted<1%' image.oci.tar"),
+    Example("Everything for programs", "garboard-report --json --by package --top 10 oci:layout:latest"),
+  ]
+
+  @OptionGroup var common: CommonOptions
+
+  @Argument(
+    help: ArgumentHelp(
+      """
+      Images: oci:DIR[:TAG], oci-archive:FILE[:TAG], docker-archive:FILE[:NAME:TAG], a path, or - for \
+      standard input.
+      """,
+      valueName: "image"),
+    completion: .file())
+  var images: [String]
+
+  @Option(
+    help: ArgumentHelp(
+      "The platform, where there are several (default: all of them).", valueName: "os/arch[/variant]"),
+    transform: { try Platform($0) })
+  var platform: Platform?
+
+  @Option(
+    help: ArgumentHelp(
+      "Show the n largest files of the tree and the n paths that waste most; with --by, its n largest rows.",
+      valueName: "n"))
+  var top: Int?
+
+  @Option(
+    help: ArgumentHelp(
+      "Show the bytes of the tree by layer, package, directory, file or extension.", valueName: "what"))
+  var by: Grouping?
+
+  @Option(help: ArgumentHelp("How deep directories are told apart with --by directory.", valueName: "n"))
+  var depth = 2
+
+  @Option(
+    help: ArgumentHelp("Show this layer alone (1 is the lowest), and the files it stores.", valueName: "n"))
+  var layer: Int?
+
+  @Option(
+    name: .customLong("budget"),
+    help: ArgumentHelp(
+      """
+      Fail when this does not hold: total<30MB, uncompressed<80MB, layer<10MB, layer:2<1MB, wasted<1%, \
+      entries<5000, package:NAME<9MB, file:/PATH<1MB, dir:/PATH<5MB; < or <= (repeatable).
+      """, valueName: "expression"),
+    transform: { try Budget($0) })
+  var budgets: [Budget] = []
+
+  func validate() throws {
+    if images.isEmpty { throw ValidationError("Name an image.") }
+    if let top, top < 1 { throw ValidationError("--top takes a number from 1, not \(top).") }
+    if let layer, layer < 1 { throw ValidationError("--layer takes a number from 1, not \(layer).") }
+    if depth < 0 { throw ValidationError("--depth takes a number from 0, not \(depth).") }
+  }
+
+  func run() throws {
+    var documents: [JSONValue] = []
+    var texts: [String] = []
+    var hasBroken = false
+    for text in images {
+      let source = try ImageSource(try ImageLocation(text, for: .input))
+      for image in try chosen(source) {
+        let report = try analysed(image, text)
+        for notice in report.notices { Console.shared.notice("\(text): \(notice)") }
+        if let layer, layer > report.layers.count {
+          throw ValidationError("There is no layer \(layer) in \(text): it has \(report.layers.count).")
+        }
+        let results = budgets.map { $0.check(report) }
+        for result in results { hasBroken = tell(result, of: text) || hasBroken }
+        if common.json {
+          documents.append(document(image, report, results, location: text))
+        } else if !common.quiet {
+          texts.append(ReportText(self, image, report, location: text).text)
+        }
+      }
+    }
+    if common.json {
+      var object = JSONObject()
+      object["images"] = .array(documents)
+      try printOutput(String(decoding: JSONWriter.indentedBytes(of: .object(object)), as: UTF8.self))
+    } else if !common.quiet {
+      try printOutput(texts.joined(separator: "\n"))
+    }
+    if hasBroken { throw ExitCode.failure }
+  }
+
+  /// The images of a location: those of all platforms, when none is asked for.
+  private func chosen(_ source: ImageSource) throws -> [Image] {
+    if let platform { return [try source.select(platform: platform)] }
+    let images = try source.images(named: source.location.imageName)
+    if images.isEmpty {
+      throw ImageError(.noSuchImage(wanted: "to report on", available: []), at: "\(source.location)")
+    }
+    return images
+  }
+
+  private func analysed(_ image: Image, _ location: String) throws -> ImageReport {
+    let total = image.layers.reduce(UInt64(0)) { sum, layer in
+      let (next, overflow) = sum.addingReportingOverflow(layer.descriptor.size)
+      return overflow ? .max : next
+    }
+    let progress = Progress("Reading \(location)", total: total)
+    defer { progress.finish() }
+    return try ImageReport(of: image) { progress.add($0) }
+  }
+
+  /// Says when a budget is broken, or is about nothing; whether it is broken.
+  private func tell(_ result: Budget.Result, of location: String) -> Bool {
+    if !result.isPresent {
+      Console.shared.warning("\(location): nothing in it is what \"\(result.budget.expression)\" is about")
+    }
+    if !result.holds {
+      Console.shared.error(
+        "\(location): over budget: \(result.budget.expression), but it is \(ReportText.actual(of: result))")
+    }
+    return !result.holds
+  }
+
+  private func document(
+    _ image: Image, _ report: ImageReport, _ results: [Budget.Result], location: String
+  ) -> JSONValue {
+    var object = JSONObject()
+    object["location"] = .string(location)
+    object["reference"] = image.names.first.map { .string($0) } ?? .null
+    object["names"] = .array(image.names.map { .string($0) })
+    object["platform"] = .string(image.platform.description)
+    object["digest"] = .string(image.digest.description)
+    let numbers = report.layers.indices.filter { layer == nil || $0 + 1 == layer }
+    object["layers"] = .array(numbers.map { report.layers[$0].json })
+    object["totals"] = report.totalsJSON
+    if let by {
+      let shares = report.shares(by: by, depth: depth, layer: layer)
+      var parts = JSONObject()
+      parts[by.rawValue] = report.json(Array(shares.prefix(top ?? .max)), by: by)
+      object["by"] = .object(parts)
+    }
+    if let top {
+      object["largest"] = .array(report.largestFiles(top, layer: layer).map(\.json))
+      object["mostWasted"] = .array(report.mostWasted(top, layer: layer).map(\.json))
+    }
+    if !results.isEmpty { object["budgets"] = .array(results.map(\.json)) }
+    return .object(object)
+  }
+}
+
+extension Grouping: ExpressibleByArgument {}
