@@ -80,7 +80,7 @@ public struct MmdebstrapEngine: Engine {
     let request = job.request
     var arguments = ["--format=tar"]
     arguments.append("--mode=" + mode(request))
-    let packages = packages(request)
+    let packages = try packages(request)
     arguments.append("--variant=" + packages.variant)
     for name in packages.include { arguments.append("--include=" + name) }
     arguments.append("--components=" + request.components.joined(separator: ","))
@@ -137,7 +137,9 @@ public struct MmdebstrapEngine: Engine {
 
   /// mmdebstrap can't leave out packages. Its sets by priority are the essential one and a pattern for
   /// apt (mmdebstrap(1), VARIANTS), so with exclusions the pattern is given, with them in it.
-  private func packages(_ request: BootstrapRequest) -> (variant: String, include: [String]) {
+  private func packages(
+    _ request: BootstrapRequest
+  ) throws(BootstrapError) -> (variant: String, include: [String]) {
     if request.exclude.isEmpty { return (request.variant.rawValue, request.include) }
     let include = request.include + request.exclude.map { $0 + "-" }
     let priorities: [String]
@@ -147,12 +149,18 @@ public struct MmdebstrapEngine: Engine {
     case .important: priorities = ["required", "important"]
     case .standard: priorities = ["required", "important", "standard"]
     }
-    let wanted = priorities.map { "?priority(\($0))" }.joined(separator: ",")
-    let unwanted = request.exclude.map { "?exact-name(\($0))" }.joined(separator: ",")
     let suite = "?or(?archive(^\(request.suite)$),?codename(^\(request.suite)$))"
-    let native = "?architecture(native)"
-    let pattern =
-      "?narrow(\(suite),\(native),?or(\(wanted)),?not(?essential),?not(?or(\(unwanted))))"
+    let wanted = "?or(" + priorities.map { "?priority(\($0))" }.joined(separator: ",") + ")"
+    let unwanted = request.exclude.map { "?not(?exact-name(\($0)))" }.joined(separator: ",")
+    // apt 2.6 does not find anything by `?architecture(native)`.
+    let architecture: String
+    if let asked = request.architecture {
+      architecture = asked
+    } else {
+      architecture = try hostArchitecture()
+    }
+    let native = "?architecture(\(architecture))"
+    let pattern = "?narrow(\(suite),\(native),?and(\(wanted),?not(?essential),\(unwanted)))"
     let own = request.variant == .buildd ? ["build-essential"] : []
     return ("essential", include + own + [pattern])
   }

@@ -118,29 +118,5 @@ extension EngineTests {
           ])
       }
     }
-
-    @Test func `a kill in the middle leaves nothing mounted and nothing running`() async throws {
-      let folder = try TemporaryDirectory()
-      let place = folder.path.string
-      await #expect(processExitsWith: .signal(SIGKILL)) { [place = place as String] in
-        setenv("TMPDIR", place, 1)
-        var request = BootstrapRequest(suite: "trixie")
-        request.sourceDateEpoch = 1
-        // Once packages are configured, /proc and /sys are mounted in the root.
-        let observer = BootstrapObserver(line: { line in
-          if line.hasPrefix("I: Unpacking the base system") { kill(getpid(), SIGKILL) }
-        })
-        try Bootstrapper(request, engine: DebootstrapEngine(), observer: observer).run { _ in }
-      }
-      #expect(try Tool.run("grep", [place, "/proc/mounts"]).text == "")
-      // The last process of the namespace takes a moment to go.
-      var running = ""
-      for _ in 0..<50 {
-        running = try Tool.run("pgrep", ["-fa", place]).text
-        if running.isEmpty { break }
-        usleep(100_000)
-      }
-      #expect(running == "")
-    }
   }
 }

@@ -166,7 +166,7 @@ extension EngineTests {
       #expect(paths.contains("etc/apt/apt.conf.d/99mmdebstrap"))
     }
 
-    @Test func `without privileges the same comes out`() throws {
+    @Test func `the mode unshare gives the same`() throws {
       var request = handmade(archive, ["two"])
       let root = try listing(request)
       request.mode = .unshare
@@ -232,6 +232,38 @@ extension EngineTests {
       var request = handmade(unsigned, ["two"])
       request.mirrors = ["deb [trusted=yes] copy://\(unsigned.folder) trixie main"]
       #expect(try listing(request).lines.contains { $0.path == "usr/bin/two" })
+    }
+
+    @Test func `a kill in the middle leaves nothing mounted and nothing running`() async throws {
+      let folder = try TemporaryDirectory()
+      try Tool.check("chmod", ["711", folder.path.string])
+      let place = folder.path.string
+      let mirror = "deb [signed-by=\(archive.keyring)] \(archive.fileURI) \(archive.suite) main"
+      await #expect(processExitsWith: .signal(SIGKILL)) {
+        [place = place as String, mirror = mirror as String] in
+        setenv("TMPDIR", place, 1)
+        var request = BootstrapRequest(suite: "trixie")
+        request.variant = .extract
+        request.include = ["two"]
+        request.mirrors = [mirror]
+        request.hooks.setup = [
+          "mkdir \"$1/mnt\"; mount -t tmpfs none \"$1/mnt\"; grep \"$1/mnt\" /proc/mounts >&2; sleep 100"
+        ]
+        // The kernel's word that it is mounted.
+        let observer = BootstrapObserver(line: { if $0.hasPrefix("none ") { kill(getpid(), SIGKILL) } })
+        try Bootstrapper(request, engine: MmdebstrapEngine(), observer: observer).run { tree in
+          _ = try tree.entries().next()
+        }
+      }
+      #expect(try Tool.run("grep", [place, "/proc/mounts"]).text == "")
+      // The last process of the namespace takes a moment to go.
+      var running = ""
+      for _ in 0..<50 {
+        running = try Tool.run("pgrep", ["-fa", place]).text
+        if running.isEmpty { break }
+        usleep(100_000)
+      }
+      #expect(running == "")
     }
   }
 }

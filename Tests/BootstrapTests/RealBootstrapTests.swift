@@ -39,6 +39,19 @@ extension EngineTests {
       #expect(try leftovers() == [])
     }
 
+    @Test func `a package that is left out of a set is not there, and the rest is`() throws {
+      var request = request()
+      request.exclude = ["tzdata"]
+      request.include = ["ca-certificates"]
+      request.pathRules = .slim
+      let paths = Set(try listing(request).lines.map(\.path))
+      #expect(!paths.contains("usr/share/zoneinfo"))
+      #expect(!paths.contains("usr/share/doc/tzdata"))
+      #expect(paths.contains("usr/bin/apt-get"))
+      #expect(paths.contains("usr/share/doc/ca-certificates/copyright"))
+      #expect(!paths.contains { $0.hasPrefix("usr/share/man/man1/") })
+    }
+
     @Test
     func `trixie by the engine debootstrap is debootstrap's directory but for what docs/bootstrap.md lists`()
       throws
