@@ -65,7 +65,8 @@ let package = Package(
     // Floor 3: the work.
     module("Image", ["OCI", "Rootfs", "Archive", "Codec", "Digest", "Posix", "Dockerfile", system]),
     module("Fetch", ["CCurl", "Posix", system]),
-    module("SizeReport", ["Image", "OCI", "Rootfs", "Archive", "Codec", "Digest", "Posix", system]),
+    module(
+      "SizeReport", ["Image", "OCI", "Debian", "Rootfs", "Archive", "Codec", "Digest", "Posix", system]),
     module("Bootstrap", ["Debian", "Rootfs", "Archive", "Codec", "Posix", system]),
 
     // Floor 4: the command lines.
@@ -101,7 +102,7 @@ let package = Package(
     tests("ImageTests", ["Image", "OCI", "Dockerfile", "Rootfs", "Archive", "Codec", "Digest", "Posix"]),
     tests("FetchTests", ["Fetch", "Posix"]),
     tests("BootstrapTests", ["Bootstrap", "Debian", "Archive", "Posix"]),
-    tests("SizeReportTests", ["SizeReport", "Image", "OCI", "Posix"]),
+    tests("SizeReportTests", ["SizeReport", "Image", "OCI", "Rootfs", "Archive", "Digest", "Posix", system]),
     tests(
       "CommandSupportTests",
       [

@@ -1,4 +1,5 @@
 import Archive
+import Debian
 import Rootfs
 
 /// A package that dpkg knows of.
@@ -37,14 +38,14 @@ struct PackageOwnership {
       else { continue }
       switch path {
       case .status:
-        for paragraph in Self.paragraphs(content) where paragraph.isInstalled {
+        for paragraph in paragraphs(content, stack.path(of: file)) where paragraph.isInstalled {
           versions[paragraph.name] = paragraph.version
           lists[paragraph.name, default: []] += []
         }
       case .list(let name):
         lists[Self.text(name.prefix { $0 != 0x3a }), default: []].append(content)
       case .paragraph(let name):
-        guard let paragraph = Self.paragraphs(content).first else { continue }
+        guard let paragraph = paragraphs(content, stack.path(of: file)).first else { continue }
         realNames[Array(name)] = paragraph.name
         versions[paragraph.name] = paragraph.version
         lists[paragraph.name, default: []] += []
@@ -118,37 +119,32 @@ struct PackageOwnership {
 extension PackageOwnership {
   /// The fields of a paragraph that matter here.
   private struct Paragraph {
-    var name = ""
+    var name: String
     var version: String?
-    var isInstalled = true
+    var isInstalled: Bool
   }
 
-  /// The paragraphs of a status file that have a name. What is malformed is passed over: a report is no
-  /// place to judge dpkg's database.
-  private static func paragraphs(_ content: [UInt8]) -> [Paragraph] {
+  /// The paragraphs of a status file. What comes after a malformed one is lost, which is said: versions are
+  /// missing then, while the lists of files still tell what belongs to whom.
+  private mutating func paragraphs(_ content: [UInt8], _ path: EntryPath) -> [Paragraph] {
     var result: [Paragraph] = []
-    var current = Paragraph()
-    func value(_ line: ArraySlice<UInt8>, of field: StaticString) -> String? {
-      let name = UnsafeBufferPointer(start: field.utf8Start, count: field.utf8CodeUnitCount)
-      guard line.starts(with: name) else { return nil }
-      var value = line.dropFirst(name.count)
-      while let first = value.first, first <= 0x20 { value = value.dropFirst() }
-      while let last = value.last, last <= 0x20 { value = value.dropLast() }
-      return text(value)
-    }
-    for line in content.split(separator: 0x0a, omittingEmptySubsequences: false) {
-      if line.isEmpty {
-        if !current.name.isEmpty { result.append(current) }
-        current = Paragraph()
-      } else if let name = value(line, of: "Package:") {
-        current.name = name
-      } else if let version = value(line, of: "Version:") {
-        current.version = version
-      } else if let status = value(line, of: "Status:") {
-        current.isInstalled = !status.hasSuffix("not-installed") && !status.hasSuffix("config-files")
+    do {
+      try content.withUnsafeBytes { bytes in
+        var reader = ControlReader(bytes, file: path.description)
+        var paragraph = ControlParagraph()
+        while try reader.next(&paragraph) {
+          func text(_ name: StaticString) -> String? {
+            paragraph.bytes(of: name).map { String(decoding: $0, as: UTF8.self) }
+          }
+          guard let name = text("Package") else { continue }
+          let state = paragraph.words(of: "Status")?.last
+          result.append(
+            Paragraph(
+              name: name, version: text("Version"),
+              isInstalled: state != "not-installed" && state != "config-files"))
+        }
       }
-    }
-    if !current.name.isEmpty { result.append(current) }
+    } catch { notices.append("\(error)") }
     return result
   }
 }

@@ -6,25 +6,25 @@ import Rootfs
 extension LayerReport {
   /// The layer as JSON: the keys of every tool's layers, then what it changed, in bytes and in paths.
   public var json: JSONValue {
-    var object = JSONObject()
-    object["digest"] = .string(descriptor.digest.description)
-    object["diffID"] = .string(diffID.description)
-    object["mediaType"] = .string(descriptor.mediaType.rawValue)
-    object["size"] = number(descriptor.size)
-    object["uncompressedSize"] = number(uncompressedSize)
-    object["entries"] = number(changes.entries)
-    object["createdBy"] = createdBy.map { .string($0) } ?? .null
-    object["files"] = number(changes.files)
-    object["bytes"] = number(changes.bytes)
-    object["whiteouts"] = number(changes.whiteouts)
-    object["added"] = number(changes.added.bytes)
-    object["addedPaths"] = number(changes.added.paths)
-    object["changed"] = number(changes.changed.bytes)
-    object["changedPaths"] = number(changes.changed.paths)
-    object["removed"] = number(changes.removed.bytes)
-    object["removedPaths"] = number(changes.removed.paths)
-    object["wasted"] = number(wasted)
-    return .object(object)
+    .object([
+      "digest": .string(descriptor.digest.description),
+      "diffID": .string(diffID.description),
+      "mediaType": .string(descriptor.mediaType.rawValue),
+      "size": number(descriptor.size),
+      "uncompressedSize": number(uncompressedSize),
+      "entries": number(changes.entries),
+      "createdBy": createdBy.map { .string($0) } ?? .null,
+      "files": number(changes.files),
+      "bytes": number(changes.bytes),
+      "whiteouts": number(changes.whiteouts),
+      "added": number(changes.added.bytes),
+      "addedPaths": number(changes.added.paths),
+      "changed": number(changes.changed.bytes),
+      "changedPaths": number(changes.changed.paths),
+      "removed": number(changes.removed.bytes),
+      "removedPaths": number(changes.removed.paths),
+      "wasted": number(wasted),
+    ])
   }
 }
 
@@ -32,17 +32,17 @@ extension ImageReport {
   /// The sums as JSON.
   public var totalsJSON: JSONValue {
     let totals = totals
-    var object = JSONObject()
-    object["size"] = number(totals.size)
-    object["uncompressedSize"] = number(totals.uncompressedSize)
-    object["entries"] = number(totals.entries)
-    object["storedFiles"] = number(totals.storedFiles)
-    object["storedBytes"] = number(totals.storedBytes)
-    object["wasted"] = number(totals.wasted)
-    object["paths"] = number(totals.paths)
-    object["files"] = number(totals.files)
-    object["bytes"] = number(totals.bytes)
-    return .object(object)
+    return .object([
+      "size": number(totals.size),
+      "uncompressedSize": number(totals.uncompressedSize),
+      "entries": number(totals.entries),
+      "storedFiles": number(totals.storedFiles),
+      "storedBytes": number(totals.storedBytes),
+      "wasted": number(totals.wasted),
+      "paths": number(totals.paths),
+      "files": number(totals.files),
+      "bytes": number(totals.bytes),
+    ])
   }
 
   /// Shares as JSON; packages with their versions.
@@ -66,24 +66,24 @@ extension ImageReport {
 extension FileRow {
   /// The file as JSON.
   public var json: JSONValue {
-    var object = JSONObject()
-    object["path"] = .string(path.description)
-    object["size"] = number(size)
-    object["names"] = number(UInt64(names))
-    object["layer"] = number(UInt64(layer))
-    object["package"] = package.map { .string($0) } ?? .null
-    return .object(object)
+    .object([
+      "path": .string(path.description),
+      "size": number(size),
+      "names": number(UInt64(names)),
+      "layer": number(UInt64(layer)),
+      "package": package.map { .string($0) } ?? .null,
+    ])
   }
 }
 
 extension WastedRow {
   /// The path as JSON.
   public var json: JSONValue {
-    var object = JSONObject()
-    object["path"] = .string(path.description)
-    object["bytes"] = number(bytes)
-    object["layers"] = .array(layers.map { number(UInt64($0)) })
-    return .object(object)
+    .object([
+      "path": .string(path.description),
+      "bytes": number(bytes),
+      "layers": .array(layers.map { number(UInt64($0)) }),
+    ])
   }
 }
 

@@ -3,6 +3,7 @@ import Digest
 import Glibc
 import Image
 import OCI
+import Posix
 import Rootfs
 import SizeReport
 
@@ -132,6 +133,6 @@ struct ReportText {
   /// A command in one line: commands of shells have line ends, and whatever else their authors wrote.
   private func oneLine(_ text: String) -> String {
     let words = text.unicodeScalars.split { $0.properties.generalCategory == .control || $0 == " " }
-    return words.map(String.init).joined(separator: " ")
+    return displayed(Array(words.map(String.init).joined(separator: " ").utf8))
   }
 }
