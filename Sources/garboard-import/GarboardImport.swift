@@ -89,11 +89,8 @@ struct GarboardImport: GarboardTool {
     if source == "-" {
       return .stream(DescriptorSource(Descriptor(owning: 0), name: "standard input"), name: "standard input")
     }
-    if isFetchable(source) {
-      if let path = try localPath(ofURL: source) { return RootfsInput(path) }
-      let download = try HTTPSource(source)
-      return .stream(download, name: source)
-    }
+    if let path = try localPath(ofURL: source) { return RootfsInput(path) }
+    if isFetchable(source) { return .stream(try HTTPSource(source), name: source) }
     return RootfsInput(FilePath(source))
   }
 }
