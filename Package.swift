@@ -110,7 +110,7 @@ let package = Package(
         "tool-fixture",
         argumentParser,
       ]),
-    tests("CommandTests", ["Posix"]),
+    tests("CommandTests", ["Posix", "CommandSupport"]),
     tests("PackageTests", ["Posix", "OCI"]),
   ],
   swiftLanguageModes: [.v6]

@@ -64,7 +64,10 @@ struct ImportArchiveTests {
     python3 -I -c '
     import tarfile
     with tarfile.open("archive", "w", format=tarfile.\(format)_FORMAT) as tar:
-        tar.add("\(tree)", ".", filter=lambda member: member)
+        def whole(member):  # 1e-09 is not a time of POSIX
+            member.mtime = round(member.mtime, 3)
+            return member
+        tar.add("\(tree)/", ".", filter=whole)
     '
     """
   }
@@ -89,14 +92,108 @@ struct ImportArchiveTests {
     try TreeBuilder.shell(
       "ln -s '\(trees.path)/nasty' '\(trees.path)/tame' .; export LC_ALL=\(writer.locale); " + writer.script,
       in: folder.path)
+    try Self.check(folder, locale: writer.locale)
+  }
+
+  /// Imports `archive`, and compares what GNU tar extracts from it, what it extracts from the layer, and what
+  /// umoci unpacks.
+  private static func check(_ folder: TemporaryDirectory, locale: String = "C") throws {
     let image = folder.appending("image.oci.tar").string
     let result = try garboard(
-      "garboard-import", "archive", "-o", image, "--compression", "zstd:1",
-      environment: ["LC_ALL=\(writer.locale)"], in: folder.path)
+      "garboard-import", "archive", "-o", image, "-o", "layer.tar", "--compression", "zstd:1",
+      environment: ["LC_ALL=\(locale)"], in: folder.path)
     #expect(result.status.isSuccess, "\(result.errorText)")
-    let made = try #require(try verify(image: "oci-archive:" + image, running: .nothing).first)
-    let expected = try TreeListing.ofExtracted(folder.appending("archive"))
-    #expect(expected.lines.count > 8)
-    #expect(expected.differences(made.tree) == [])
+    var expected = try TreeListing.ofExtracted(folder.appending("archive"))
+    #expect(expected.lines.count > 2)
+    #expect(expected.differences(try TreeListing.ofExtracted(folder.appending("layer.tar"))) == [])
+    var made = try #require(try verify(image: "oci-archive:" + image, running: .nothing).first).tree
+    // Go's reader knows neither attributes without a value nor GNU's way to write a name with "=".
+    for attribute in ["user.empty", "user.name\\x3d", "user.name%3D"] {
+      expected.drop(attribute)
+      made.drop(attribute)
+    }
+    #expect(expected.differences(made) == [])
+  }
+
+  @Test("The last entry of a path counts, and links keep what their target was")
+  func duplicates() throws {
+    let folder = try TemporaryDirectory()
+    try TreeBuilder.shell(
+      """
+      mkdir -p t/d/sub t/e; cd t
+      printf one >f; ln f g; printf 1 >d/x; ln -s x d/y; printf dir >e/f
+      tar --format=posix -cf ../archive . ./f g
+      rm f d/x; printf 'two, longer' >f; ln f h; ln -s f d/x; chmod 700 d
+      tar -rf ../archive ./f h d/x ./g d
+      rm -r g d/y; ln -s e g; mkdir d/y; printf in >d/y/z; mkfifo p; chmod 711 e
+      tar -rf ../archive ././g d/y p e p
+      cd ..; tar -rf archive -C t --transform 's,^,./again/,' f h; rm -r t
+      """, in: folder.path)
+    try Self.check(folder)
+  }
+
+  @Test("Links before their targets, links to links, and a file given twice with several names")
+  func links() throws {
+    let folder = try TemporaryDirectory()
+    var tar = HandmadeTar()
+    tar.add("a", type: "1", link: "b")
+    tar.add("b", type: "1", link: "./z/file")
+    tar.add("z/file", data: "data")
+    tar.add("z/file", type: "1", link: "z/file")
+    tar.add("m", type: "1", link: "a")
+    try folder.write("archive", tar.finished)
+    let result = try garboard("garboard-import", "archive", "-o", "layer.tar", in: folder.path)
+    #expect(result.status.isSuccess, "\(result.errorText)")
+    let made = try TreeListing.ofExtracted(folder.appending("layer.tar"))
+    #expect(made.lines.map(\.path).filter { $0 != "." } == ["a", "b", "m", "z", "z/file"])
+    for line in made.lines where line.path != "." && line.path != "z" {
+      #expect(line["to"] == (line.path == "a" ? nil : "a"))
+    }
+    #expect(made.lines.first { $0.path == "a" }?["size"] == "4")
+  }
+
+  @Test("ACLs with the names of users need their numbers too")
+  func aclNames() throws {
+    let folder = try TemporaryDirectory()
+    try TreeBuilder.shell(
+      "mkdir t; : >t/f; setfacl -m u:daemon:r t/f; tar -C t --format=posix --acls -cf archive .",
+      in: folder.path)
+    let result = try garboard("garboard-import", "archive", "-o", "x.tar", in: folder.path)
+    #expect(result.status == .exited(1))
+    #expect(
+      result.errorText.contains("daemon") && result.errorText.contains("--numeric-owner"),
+      "\(result.errorText)")
+    try TreeBuilder.shell(
+      "tar -C t --format=posix --acls --numeric-owner -cf archive .", in: folder.path)
+    try Self.check(folder)
+  }
+
+  @Test("A sparse file of 3 GiB in a few blocks")
+  func hugeSparse() throws {
+    let folder = try TemporaryDirectory()
+    try TreeBuilder.shell(
+      """
+      mkdir t; truncate -s 3G t/huge; printf end | dd of=t/huge bs=1 seek=3221225469 conv=notrunc status=none
+      printf middle | dd of=t/huge bs=1 seek=2147483646 conv=notrunc status=none
+      tar -C t --format=posix -S -cf archive .
+      """, in: folder.path)
+    // Only the content is compared: unpacked it would fill the disk.
+    let result = try garboard(
+      "garboard-import", "archive", "-q", "--compression", "zstd:1", "-o", "x.tar.zst", in: folder.path)
+    #expect(result.status.isSuccess, "\(result.errorText)")
+    let sum = "sha256sum | cut -c1-64"
+    let texts = try Tool.check(
+      "sh", ["-c", "tar -xOf x.tar.zst huge | \(sum); \(sum) <t/huge"], in: folder.path
+    ).text.split(separator: "\n")
+    #expect(texts.count == 2 && texts[0] == texts[1])
+  }
+}
+
+extension TreeListing {
+  /// Forgets the attributes whose names begin so.
+  fileprivate mutating func drop(_ attribute: String) {
+    for index in lines.indices {
+      lines[index].fields.removeAll { $0.name.hasPrefix("xattr:" + attribute) }
+    }
   }
 }
