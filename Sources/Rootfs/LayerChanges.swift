@@ -27,7 +27,7 @@ public struct LayerChanges: Sendable, Hashable {
   /// Paths that could not be seen before, directories that no entry names included; the bytes are new data.
   public var added = Amount()
   /// Paths that could be seen before, and that an entry replaces or a directory takes the place of; the
-  /// bytes are new data. A file with new names of both kinds counts with the one that came first.
+  /// bytes are new data. A file whose new names are of both kinds counts here.
   public var changed = Amount()
   /// Paths that can't be seen any more; the bytes are those of their files that have no name left.
   public var removed = Amount()

@@ -23,8 +23,8 @@ public struct LayerStack {
     var node: Int32
     /// What it is; never `.hardlink`.
     public internal(set) var kind: EntryKind
-    /// Whether its bytes were counted in the changes of its layer.
-    var isCounted = false
+    /// Whether one of its names took the place of something below its layer.
+    var isChange = false
     /// Whether its bytes were counted as removed.
     var isGone = false
   }
@@ -81,6 +81,7 @@ public struct LayerStack {
     _ source: any EntrySource, visit: (Entry, FileID, any EntrySource) throws -> Void = { _, _, _ in }
   ) throws -> LayerChanges {
     var changes = LayerChanges()
+    let firstFile = files.count
     touched = []
     waitingLinks = []
     lastDirectory = nil
@@ -120,7 +121,7 @@ public struct LayerStack {
       }
     }
     try bindWaitingLinks()
-    merge(&changes)
+    merge(&changes, firstFile: firstFile)
     layers.append(changes)
     return changes
   }
@@ -255,23 +256,14 @@ public struct LayerStack {
     }
   }
 
-  /// What a hardlink leads to whose target this layer did not have before it: the file of a lower layer;
-  /// where the layer itself hides that, one that came later.
+  /// What a hardlink leads to whose target this layer did not have before it: the file of a lower layer,
+  /// even where this layer hides it; where there is none, one that came later.
   private func laterTarget(_ path: EntryPath) -> Int32? {
     guard let node = tree.find(path) else { return nil }
     let place = tree[node]
-    if place.below != Self.nothing, place.own == Self.nothing || !isHiddenHere(node) { return place.below }
-    return place.own == Self.nothing ? nil : place.own
-  }
-
-  /// Whether the layer hides what is below at a node, other than by an entry there.
-  private func isHiddenHere(_ node: Int) -> Bool {
-    if tree[node].isWhiteout { return true }
-    var current = node
-    while let parent = tree.parent(of: current) {
-      if tree[parent].isOpaque || tree[parent].isWhiteout { return true }
-      current = parent
+    if place.below != Self.nothing, place.own == Self.nothing || !isDirectory(place.below) {
+      return place.below
     }
-    return false
+    return place.own == Self.nothing ? nil : place.own
   }
 }

@@ -4,7 +4,9 @@ extension LayerStack {
   /// Lays the own tree of a layer on what is below it, and counts what changes.
   ///
   /// Only the nodes are visited that the layer has something to say about, and what it hides.
-  mutating func merge(_ changes: inout LayerChanges) {
+  ///
+  /// - Parameter firstFile: the first of the layer's own records.
+  mutating func merge(_ changes: inout LayerChanges, firstFile: Int) {
     var vanished: [Int32] = []
     for node in touched {
       let place = tree[node]
@@ -30,7 +32,13 @@ extension LayerStack {
       }
       if below >= 0 { files[Int(below)].names -= 1 }
       tree[node].below = place.own
-      if node != tree.root { count(node, wasThere: below != Self.nothing, &changes) }
+      if node == tree.root { continue }
+      if below == Self.nothing {
+        changes.added.paths += 1
+      } else {
+        changes.changed.paths += 1
+        if place.own >= 0 { files[Int(place.own)].isChange = true }
+      }
     }
     for node in touched {
       tree[node].own = Self.nothing
@@ -39,6 +47,9 @@ extension LayerStack {
       tree[node].isTouched = false
       tree[node].hasOwnChildren = false
     }
+    for file in files[firstFile...] where file.names > 0 {
+      if file.isChange { changes.changed.add(bytes: file.size) } else { changes.added.add(bytes: file.size) }
+    }
     for file in vanished where files[Int(file)].names == 0 {
       // Its bytes are gone once, whatever the number of its names.
       if files[Int(file)].isGone { continue }
@@ -46,22 +57,6 @@ extension LayerStack {
       changes.removed.add(bytes: files[Int(file)].size)
     }
     touched = []
-  }
-
-  private mutating func count(_ node: Int, wasThere: Bool, _ changes: inout LayerChanges) {
-    var bytes: UInt64 = 0
-    let file = Int(tree[node].below)
-    if file >= 0, files[file].layer == Int32(truncatingIfNeeded: layers.count), !files[file].isCounted {
-      files[file].isCounted = true
-      bytes = files[file].size
-    }
-    if wasThere {
-      changes.changed.paths += 1
-      changes.changed.add(bytes: bytes)
-    } else {
-      changes.added.paths += 1
-      changes.added.add(bytes: bytes)
-    }
   }
 
   /// Hides what is below in a directory; where the layer has entries of its own in there, what is below
