@@ -24,7 +24,7 @@ struct GarboardImport: GarboardTool {
       "garboard-import rootfs/ -t base:1 -c 'CMD [\"/bin/sh\"]' -c 'ENV LANG=C.UTF-8' -o layout:1"),
     Example(
       "From a pipe to a pipe",
-      "tar -C rootfs -c . | garboard-import - base:1 -o - | skopeo inspect docker-archive:/dev/stdin"),
+      "tar -C rootfs -c . | garboard-import - base:1 -o - | podman load"),
     Example(
       "zstd layers, without documentation",
       "garboard-import rootfs.tar base:1 --exclude /usr/share/doc --compression zstd -o small.oci.tar"),
@@ -74,7 +74,8 @@ struct GarboardImport: GarboardTool {
       try input.send(
         to: sink, limits: bounds,
         shape: { entry in
-          if !filter.apply(&entry) { return false }
+          // Directories above what is included after all come by themselves.
+          if filter.judge(&entry) != .keep { return false }
           guard try LayerName(entry.path) == .ordinary else { throw ReservedName(path: entry.path) }
           return true
         },

@@ -104,8 +104,20 @@ struct ImportArchiveTests {
       environment: ["LC_ALL=\(locale)"], in: folder.path)
     #expect(result.status.isSuccess, "\(result.errorText)")
     var expected = try TreeListing.ofExtracted(folder.appending("archive"))
-    #expect(expected.lines.count > 2)
-    #expect(expected.differences(try TreeListing.ofExtracted(folder.appending("layer.tar"))) == [])
+    #expect(expected.lines.count > 1)
+    // GNU tar takes ACLs only as text, and a layer has them in the kernel's form: umoci shows those.
+    var (before, after) = (expected, try TreeListing.ofExtracted(folder.appending("layer.tar")))
+    let lists = Set(before.lines.filter { $0["xattr:system.posix_acl_access"] != nil }.map(\.path))
+    for index in before.lines.indices where lists.contains(before.lines[index].path) {
+      // An ACL's mask is in the mode too.
+      before.lines[index].fields.removeAll { $0.name == "mode" }
+    }
+    for index in after.lines.indices where lists.contains(after.lines[index].path) {
+      after.lines[index].fields.removeAll { $0.name == "mode" }
+    }
+    before.drop("system.posix_acl")
+    after.drop("system.posix_acl")
+    #expect(before.differences(after) == [])
     var made = try #require(try verify(image: "oci-archive:" + image, running: .nothing).first).tree
     // Go's reader knows neither attributes without a value nor GNU's way to write a name with "=".
     for attribute in ["user.empty", "user.name\\x3d", "user.name%3D"] {
@@ -123,11 +135,11 @@ struct ImportArchiveTests {
       mkdir -p t/d/sub t/e; cd t
       printf one >f; ln f g; printf 1 >d/x; ln -s x d/y; printf dir >e/f
       tar --format=posix -cf ../archive . ./f g
-      rm f d/x; printf 'two, longer' >f; ln f h; ln -s f d/x; chmod 700 d
-      tar -rf ../archive ./f h d/x ./g d
-      rm -r g d/y; ln -s e g; mkdir d/y; printf in >d/y/z; mkfifo p; chmod 711 e
-      tar -rf ../archive ././g d/y p e p
-      cd ..; tar -rf archive -C t --transform 's,^,./again/,' f h; rm -r t
+      rm f d/x; printf 'two, longer' >f; ln f h; ln -s f d/x
+      tar -rf ../archive ./f h d/x ./g
+      rm -r g d/y; ln -s e g; mkdir d/y; printf in >d/y/z; mkfifo p
+      tar -rf ../archive ././g d/y p p
+      cd ..; tar -rf archive -C t --transform 's,^,./d/y/,' f h; rm -r t
       """, in: folder.path)
     try Self.check(folder)
   }
@@ -161,10 +173,10 @@ struct ImportArchiveTests {
     let result = try garboard("garboard-import", "archive", "-o", "x.tar", in: folder.path)
     #expect(result.status == .exited(1))
     #expect(
-      result.errorText.contains("daemon") && result.errorText.contains("--numeric-owner"),
+      result.errorText.contains("without its number"),
       "\(result.errorText)")
-    try TreeBuilder.shell(
-      "tar -C t --format=posix --acls --numeric-owner -cf archive .", in: folder.path)
+    // bsdtar writes both, and then the number counts. GNU tar would look the name up.
+    try TreeBuilder.shell("bsdtar -C t --format pax -cf archive .", in: folder.path)
     try Self.check(folder)
   }
 
@@ -183,7 +195,7 @@ struct ImportArchiveTests {
     #expect(result.status.isSuccess, "\(result.errorText)")
     let sum = "sha256sum | cut -c1-64"
     let texts = try Tool.check(
-      "sh", ["-c", "tar -xOf x.tar.zst huge | \(sum); \(sum) <t/huge"], in: folder.path
+      "sh", ["-c", "tar -xOf x.tar.zst huge | \(sum); cat t/huge | \(sum)"], in: folder.path
     ).text.split(separator: "\n")
     #expect(texts.count == 2 && texts[0] == texts[1])
   }
