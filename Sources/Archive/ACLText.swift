@@ -1,3 +1,5 @@
+import Posix
+
 /// POSIX ACLs from the text that tar archives hold to the bytes that the kernel takes.
 ///
 /// Text as acl(5), "ACL text forms", where star's fourth field is the number of a named user or group;
@@ -38,11 +40,15 @@ enum ACLText {
       }
       var identifier = UInt32.max
       if tag == 0x02 || tag == 0x08 {
-        // A name means something only on the machine that wrote it: the number is what counts.
+        // star and bsdtar write the number; GNU tar writes a name where its machine had one.
         let digits = fields.count > 3 && !fields[3].isEmpty ? fields[3] : fields[1]
-        guard let number = UInt32(String(decoding: digits, as: UTF8.self)) else {
+        let text = String(decoding: digits, as: UTF8.self)
+        guard
+          let number = UInt32(text) ?? (tag == 0x02 ? userNumber(named: text) : groupNumber(named: text))
+        else {
           throw malformed(
-            "an ACL names a user or group without its number (bsdtar writes it, GNU tar may not)")
+            "an ACL is for \"\(displayed(digits))\", which this machine doesn't know "
+              + "(bsdtar writes numbers, GNU tar only names)")
         }
         identifier = number
       }

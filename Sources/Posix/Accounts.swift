@@ -1,0 +1,25 @@
+import Glibc
+
+/// The number that this machine gives to a user's name; nil when it knows none. As tar does on extraction.
+public func userNumber(named name: String) -> UInt32? {
+  var record = passwd()
+  var found: UnsafeMutablePointer<passwd>?
+  return withUnsafeTemporaryAllocation(of: CChar.self, capacity: 65_536) { buffer in
+    guard let start = buffer.baseAddress, getpwnam_r(name, &record, start, buffer.count, &found) == 0 else {
+      return nil
+    }
+    return found == nil ? nil : record.pw_uid
+  }
+}
+
+/// The number that this machine gives to a group's name; nil when it knows none.
+public func groupNumber(named name: String) -> UInt32? {
+  var record = group()
+  var found: UnsafeMutablePointer<group>?
+  return withUnsafeTemporaryAllocation(of: CChar.self, capacity: 65_536) { buffer in
+    guard let start = buffer.baseAddress, getgrnam_r(name, &record, start, buffer.count, &found) == 0 else {
+      return nil
+    }
+    return found == nil ? nil : record.gr_gid
+  }
+}
