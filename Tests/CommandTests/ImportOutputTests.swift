@@ -82,7 +82,7 @@ struct ImportOutputTests {
       set -e
       umount /sys/fs/cgroup/unified 2>/dev/null || :
       run=$(mktemp -d /run/garboard.XXXXXX)
-      trap 'umount -R "$run/root" "$PWD/storage/overlay" 2>/dev/null; rm -rf "$run" "$PWD/storage"' EXIT
+      trap 'status=$?; set +e; umount -R "$run/root" "$PWD/storage/overlay" 2>/dev/null; rm -rf "$run" "$PWD/storage"; exit $status' EXIT
       p() {
         podman --root "$PWD/storage" --runroot "$run/root" --tmpdir "$run/tmp" --storage-driver overlay "$@"
       }
