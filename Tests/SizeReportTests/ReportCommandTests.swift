@@ -279,17 +279,20 @@ struct ReportCommandTests {
     #expect(missing.errorText.hasPrefix("garboard-report: error: "))
   }
 
-  @Test("Each example of --help runs")
+  @Test("Each example of --help and of docs/report.md runs")
   func examples() throws {
     let folder = try images()
-    // The budget of the example is for a real image.
+    // The budgets of the examples are for an image that wastes nothing.
     try Tool.check(
       "skopeo", ["copy", "--quiet", "oci:layout:other", "oci-archive:image.oci.tar"], in: folder.path)
-    let help = try run("--help", in: folder).text
-    let commands = help.split(separator: "\n").filter { $0.hasPrefix("    $ ") }.map {
-      String($0.dropFirst(6))
-    }
-    #expect(commands.count == 5)
+    let project = FilePath(#filePath).removingLastComponent().removingLastComponent().removingLastComponent()
+    let texts = [
+      try run("--help", in: folder).text,
+      String(decoding: try readBytes(project.appending("docs/report.md")), as: UTF8.self),
+    ]
+    let commands = texts.flatMap { $0.split(separator: "\n") }.filter { $0.hasPrefix("    $ ") }
+      .map { String($0.dropFirst(6)) }
+    #expect(commands.count == 8)
     let program = try productsDirectory()
     for command in commands {
       let result = try Tool.run(
