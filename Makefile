@@ -22,21 +22,21 @@ RELEASE_FLAGS := -c release --static-swift-stdlib -Xlinker -s
 MAKEFLAGS += --no-builtin-rules --no-print-directory
 
 .DEFAULT_GOAL := all
-.PHONY: all deps deps-build deps-run test lint bench fuzz reproduce install image clean help
+.PHONY: all deps deps-build deps-run test lint bench reproduce install image clean help
 
 all: deps-build ## Build the release executables in .build/release (the default)
 	$(SWIFT) build $(RELEASE_FLAGS)
 
 deps: ## Install the Debian packages that building, running and testing need, and check Swift
-	@scripts/swift-version $(SWIFT)
-	@scripts/packages $(BUILD_PACKAGES) $(RUN_PACKAGES) $(TEST_PACKAGES)
+	@.ci/swift-version $(SWIFT)
+	@.ci/packages $(BUILD_PACKAGES) $(RUN_PACKAGES) $(TEST_PACKAGES)
 
 deps-build:
-	@scripts/swift-version $(SWIFT)
-	@scripts/packages $(BUILD_PACKAGES)
+	@.ci/swift-version $(SWIFT)
+	@.ci/packages $(BUILD_PACKAGES)
 
 deps-run:
-	@scripts/packages $(RUN_PACKAGES)
+	@.ci/packages $(RUN_PACKAGES)
 
 test: deps ## Build and run all tests (as root, so that the tests that need it can run)
 	$(SWIFT) test
@@ -47,18 +47,15 @@ lint: ## Check the formatting of all Swift sources
 bench: deps all ## Measure against the peers (docs/performance.md)
 	Benchmarks/run
 
-fuzz: deps-build ## Fuzz the parsers of what comes from outside
-	Fuzzing/run
-
 reproduce: all deps-run ## Make an image twice in different surroundings and compare every byte
-	scripts/reproduce $(RELEASE) $(SUITE)
+	.ci/reproduce $(RELEASE) $(SUITE)
 
 image: all deps-run ## Make a Debian base image in output/ and print its size per layer
-	$(RELEASE)/garboard-bootstrap --engine mmdebstrap $(SUITE) output/debian-$(SUITE).oci.tar
+	$(RELEASE)/garboard-bootstrap --engine mmdebstrap -t debian:$(SUITE) $(SUITE) output/debian-$(SUITE).oci.tar
 
 install: all ## Install executables, completions and man pages below $(DESTDIR)$(PREFIX)
 	$(SWIFT) build $(RELEASE_FLAGS) --product generate-manual
-	scripts/install $(RELEASE) "$(DESTDIR)$(PREFIX)" $(TOOLS)
+	.ci/install $(RELEASE) "$(DESTDIR)$(PREFIX)" $(TOOLS)
 
 clean: ## Remove all build products, and the images in output/
 	rm -rf .build .build-*

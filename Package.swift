@@ -81,7 +81,7 @@ let package = Package(
     tool(
       "garboard-bootstrap",
       ["Bootstrap", "Debian", "Image", "OCI", "Rootfs", "Archive", "Codec", "Posix", "SizeReport"]),
-    tool("garboard-report", ["Image", "OCI", "SizeReport", "Posix"]),
+    tool("garboard-report", ["Image", "OCI", "SizeReport", "Rootfs", "Digest", "Posix"]),
 
     // Tests.
     .target(
@@ -99,9 +99,9 @@ let package = Package(
     tests("OCITests", ["OCI", "Digest"]),
     tests("DockerfileTests", ["Dockerfile"]),
     tests("DebianTests", ["Debian"]),
-    tests("ImageTests", ["Image", "OCI", "Rootfs", "Archive", "Codec", "Digest", "Posix"]),
+    tests("ImageTests", ["Image", "OCI", "Dockerfile", "Rootfs", "Archive", "Codec", "Digest", "Posix"]),
     tests("FetchTests", ["Fetch", "Posix"]),
-    tests("BootstrapTests", ["Bootstrap", "Debian", "Posix"]),
+    tests("BootstrapTests", ["Bootstrap", "Debian", "Archive", "Posix"]),
     tests("SizeReportTests", ["SizeReport", "Image", "OCI", "Rootfs", "Archive", "Digest", "Posix", system]),
     tests(
       "CommandSupportTests",
@@ -110,7 +110,7 @@ let package = Package(
         "tool-fixture",
         argumentParser,
       ]),
-    tests("CommandTests", ["Posix"]),
+    tests("CommandTests", ["Posix", "CommandSupport"]),
     tests("PackageTests", ["Posix", "OCI"]),
   ],
   swiftLanguageModes: [.v6]

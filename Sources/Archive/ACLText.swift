@@ -42,7 +42,7 @@ enum ACLText {
         let digits = fields.count > 3 && !fields[3].isEmpty ? fields[3] : fields[1]
         guard let number = UInt32(String(decoding: digits, as: UTF8.self)) else {
           throw malformed(
-            "an ACL names a user or group without its number (write it with tar's --numeric-owner)")
+            "an ACL names a user or group without its number (bsdtar writes it, GNU tar may not)")
         }
         identifier = number
       }

@@ -159,6 +159,7 @@ public final class LibarchiveReader: EntrySource {
     size = entry.size
     position = 0
     block = UnsafeRawBufferPointer(start: nil, count: 0)
+    blockOffset = 0
     dataEnded = false
     archive_entry_xattr_reset(pointer)
     var xattrName: UnsafePointer<CChar>?

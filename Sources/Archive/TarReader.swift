@@ -253,7 +253,6 @@ public final class TarReader: EntrySource {
     case .hardlink:
       // Some writers store the data again, some only say how much it would be.
       entry.hardlinkTarget = try path(rawLink)
-      if entry.hardlinkTarget == entry.path { throw error(.entry("a hardlink to itself")) }
       if entry.hardlinkTarget?.isRoot == true { throw error(.entry("a hardlink to the root directory")) }
       if attributes.size ?? 0 > 0 || (stored > 0 && dialect == .ustar && attributes.isPax) {
         try skip(stored)

@@ -196,13 +196,13 @@ public struct DebootstrapEngine: Engine {
     if !request.pathRules.rules.isEmpty {
       let text = request.pathRules.rules.map { $0.option + "\n" }.joined()
       try writeHostFile(root.appending("etc/dpkg/dpkg.cfg.d/99garboard"), Array(text.utf8))
-      try prune(root, request.pathRules)
+      try Self.prune(root, request.pathRules)
     }
   }
 
   /// Removes what the rules leave out, as dpkg would not have unpacked it. On the disk and not in the
   /// stream, where a file with several names would go with the first of them.
-  private func prune(_ root: FilePath, _ rules: PathRules) throws(BootstrapError) {
+  static func prune(_ root: FilePath, _ rules: PathRules) throws(BootstrapError) {
     var folders: [EntryPath] = []
     do {
       let scan = try DirectoryScan(root)

@@ -16,6 +16,10 @@ public struct MmdebstrapEngine: Engine {
     guard Command.find("mmdebstrap") != nil else {
       throw .missingProgram("mmdebstrap", package: "mmdebstrap")
     }
+    if request.variant == .extract, !request.hooks.essential.isEmpty || !request.hooks.customize.isEmpty {
+      throw .unsupported(
+        engine: name, what: "essential and customize hooks in the variant extract", instead: nil)
+    }
     if request.mode == .root, geteuid() != 0 { throw .needsRoot(engine: "mmdebstrap in mode root") }
     if geteuid() != 0, Command.find("newuidmap") == nil {
       throw .missingProgram("newuidmap", package: "uidmap")
@@ -76,7 +80,7 @@ public struct MmdebstrapEngine: Engine {
     let request = job.request
     var arguments = ["--format=tar"]
     arguments.append("--mode=" + mode(request))
-    let packages = packages(request)
+    let packages = try packages(request)
     arguments.append("--variant=" + packages.variant)
     for name in packages.include { arguments.append("--include=" + name) }
     arguments.append("--components=" + request.components.joined(separator: ","))
@@ -86,15 +90,20 @@ public struct MmdebstrapEngine: Engine {
     for line in request.dpkgOptions + request.pathRules.rules.map(\.option) {
       arguments.append("--dpkgopt=" + line)
     }
+    // The variant extract has no later hooks than these.
+    let last = request.variant == .extract ? "--extract-hook=" : "--customize-hook="
     if usesFiles(job) {
       // dpkg in the root must see the packages where apt outside sees them.
-      arguments.append("--hook-directory=/usr/share/mmdebstrap/hooks/file-mirror-automount")
+      arguments.append("--hook-directory=" + Self.automount)
     }
     for hook in request.hooks.setup { arguments.append("--setup-hook=" + hook) }
     for hook in request.hooks.extract { arguments.append("--extract-hook=" + hook) }
     for hook in request.hooks.essential { arguments.append("--essential-hook=" + hook) }
     for hook in request.hooks.customize { arguments.append("--customize-hook=" + hook) }
-    arguments.append("--customize-hook=" + Self.forgetHost)
+    if request.variant == .extract, usesFiles(job) {
+      arguments.append("--extract-hook=" + Self.automount + "/customize00.sh")
+    }
+    arguments.append(last + Self.forgetHost)
     if request.isVerbose { arguments.append("--verbose") }
     arguments += ["--", request.suite, "-"]
     for mirror in job.mirrors.mirrors {
@@ -109,6 +118,8 @@ public struct MmdebstrapEngine: Engine {
     }
     return arguments
   }
+
+  private static let automount = "/usr/share/mmdebstrap/hooks/file-mirror-automount"
 
   /// mmdebstrap copies the host's `resolv.conf` and `hostname`, for the work to have a network. They go
   /// when they are still the same at the end: a hook may have written its own.
@@ -126,7 +137,9 @@ public struct MmdebstrapEngine: Engine {
 
   /// mmdebstrap can't leave out packages. Its sets by priority are the essential one and a pattern for
   /// apt (mmdebstrap(1), VARIANTS), so with exclusions the pattern is given, with them in it.
-  private func packages(_ request: BootstrapRequest) -> (variant: String, include: [String]) {
+  private func packages(
+    _ request: BootstrapRequest
+  ) throws(BootstrapError) -> (variant: String, include: [String]) {
     if request.exclude.isEmpty { return (request.variant.rawValue, request.include) }
     let include = request.include + request.exclude.map { $0 + "-" }
     let priorities: [String]
@@ -136,12 +149,18 @@ public struct MmdebstrapEngine: Engine {
     case .important: priorities = ["required", "important"]
     case .standard: priorities = ["required", "important", "standard"]
     }
-    let wanted = priorities.map { "?priority(\($0))" }.joined(separator: ",")
-    let unwanted = request.exclude.map { "?exact-name(\($0))" }.joined(separator: ",")
     let suite = "?or(?archive(^\(request.suite)$),?codename(^\(request.suite)$))"
-    let native = "?architecture(native)"
-    let pattern =
-      "?narrow(\(suite),\(native),?or(\(wanted)),?not(?essential),?not(?or(\(unwanted))))"
+    let wanted = "?or(" + priorities.map { "?priority(\($0))" }.joined(separator: ",") + ")"
+    let unwanted = request.exclude.map { "?not(?exact-name(\($0)))" }.joined(separator: ",")
+    // apt 2.6 does not find anything by `?architecture(native)`.
+    let architecture: String
+    if let asked = request.architecture {
+      architecture = asked
+    } else {
+      architecture = try hostArchitecture()
+    }
+    let native = "?architecture(\(architecture))"
+    let pattern = "?narrow(\(suite),\(native),?and(\(wanted),?not(?essential),\(unwanted)))"
     let own = request.variant == .buildd ? ["build-essential"] : []
     return ("essential", include + own + [pattern])
   }

@@ -71,7 +71,7 @@ private func fetch(
   _ = target.withPlatformString { unlink($0) }
   var command: Command
   if fileExists("/usr/lib/apt/apt-helper") {
-    var arguments = ["-oAcquire::Retries=2", "-oAPT::Sandbox::User=root"]
+    var arguments = ["-oAcquire::Retries=1", "-oAPT::Sandbox::User=root"]
     for option in aptOptions where !fileExists(FilePath(option)) {
       // Only what fits on a command line, as proxies do: `Acquire::http::Proxy "…";`.
       if let setting = simpleSetting(option) { arguments.append("-o" + setting) }

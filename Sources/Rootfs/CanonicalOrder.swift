@@ -108,8 +108,9 @@ public final class CanonicalOrder {
         return
       }
       let file = tree[found].file
-      if found == node { return }
       if files[file].entry.kind == .directory { throw TreeError.hardlinkToDirectory(entry.path, target) }
+      // GNU tar writes such a link for a file with several names that it is given twice.
+      if found == node { return }
       if entry.size > 0 {
         // cpio stores the data with the last name.
         try fallBack()

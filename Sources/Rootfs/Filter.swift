@@ -70,10 +70,10 @@ public struct EntryFilter: Sendable {
     return .keep
   }
 
-  /// Judges an entry, and changes its metadata when it stays.
+  /// Judges an entry, and changes its metadata: also when it goes, for it may be what says how a file is
+  /// that has other names.
   public func judge(_ entry: inout Entry) -> Verdict {
     let verdict = verdict(entry.path, entry.kind)
-    if verdict == .drop { return .drop }
     owners.apply(&entry)
     if dropsNames {
       entry.userName = []

@@ -24,7 +24,7 @@ struct GarboardImport: GarboardTool {
       "garboard-import rootfs/ -t base:1 -c 'CMD [\"/bin/sh\"]' -c 'ENV LANG=C.UTF-8' -o layout:1"),
     Example(
       "From a pipe to a pipe",
-      "tar -C rootfs -c . | garboard-import - base:1 -o - | skopeo inspect docker-archive:/dev/stdin"),
+      "tar -C rootfs -c . | garboard-import - base:1 -o - | podman load"),
     Example(
       "zstd layers, without documentation",
       "garboard-import rootfs.tar base:1 --exclude /usr/share/doc --compression zstd -o small.oci.tar"),
@@ -74,7 +74,8 @@ struct GarboardImport: GarboardTool {
       try input.send(
         to: sink, limits: bounds,
         shape: { entry in
-          if !filter.apply(&entry) { return false }
+          // Directories above what is included after all come by themselves.
+          if filter.judge(&entry) != .keep { return false }
           guard try LayerName(entry.path) == .ordinary else { throw ReservedName(path: entry.path) }
           return true
         },
@@ -89,11 +90,8 @@ struct GarboardImport: GarboardTool {
     if source == "-" {
       return .stream(DescriptorSource(Descriptor(owning: 0), name: "standard input"), name: "standard input")
     }
-    if isFetchable(source) {
-      if let path = try localPath(ofURL: source) { return RootfsInput(path) }
-      let download = try HTTPSource(source)
-      return .stream(download, name: source)
-    }
+    if let path = try localPath(ofURL: source) { return RootfsInput(path) }
+    if isFetchable(source) { return .stream(try HTTPSource(source), name: source) }
     return RootfsInput(FilePath(source))
   }
 }

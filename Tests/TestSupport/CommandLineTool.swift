@@ -29,6 +29,9 @@ public func productsDirectory() throws -> FilePath {
   throw MissingExecutable(searched: candidates.map(\.string))
 }
 
+/// An executable of this package's own build.
+public func builtProgram(_ name: String) throws -> FilePath { try productsDirectory().appending(name) }
+
 /// Runs a tool of this package to its end, whatever its exit code, in a clean environment.
 ///
 /// - Parameters:
@@ -49,7 +52,7 @@ public func garboard(
   in directory: FilePath? = nil
 ) throws -> Tool.Result {
   try Tool.run(
-    program: productsDirectory().appending(name), arguments, input: input, environment: environment,
+    program: builtProgram(name), arguments, input: input, environment: environment,
     in: directory)
 }
 

@@ -24,7 +24,7 @@ public enum Tool {
     "apt-ftparchive": "apt-utils", "apt-get": "apt", "bsdtar": "libarchive-tools", "capsh": "libcap2-bin",
     "cpio": "cpio", "dpkg-deb": "dpkg", "fallocate": "util-linux", "getcap": "libcap2-bin",
     "getfacl": "acl", "gpg": "gpg", "gpgv": "gpgv", "mkfifo": "coreutils", "mknod": "coreutils",
-    "mount": "mount", "python3": "python3", "setcap": "libcap2-bin", "setfacl": "acl",
+    "mount": "mount", "pgrep": "procps", "python3": "python3", "setcap": "libcap2-bin", "setfacl": "acl",
     "setpriv": "util-linux", "sh": "dash", "unshare": "util-linux", "unsquashfs": "squashfs-tools",
     "xz": "xz-utils",
   ]

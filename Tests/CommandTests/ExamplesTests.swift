@@ -1,0 +1,78 @@
+import CommandSupport
+import Posix
+import SystemPackage
+import TestSupport
+import Testing
+
+/// Runs the examples that `--help` shows, in a folder with what they name. Needs root.
+@Suite("The examples in --help")
+struct ExamplesTests {
+  /// The examples of a tool, as its help shows them.
+  private func examples(of tool: String) throws -> [Example] {
+    let help = try garboard(tool, "--help", environment: ["COLUMNS=400"])
+    #expect(help.status.isSuccess)
+    let examples = Example.examples(inDiscussion: help.text)
+    #expect(examples.count >= 3, "\(tool) shows too few: \(help.text)")
+    return examples
+  }
+
+  private func run(
+    _ tool: String, preparedBy script: String, where isWanted: (Example) -> Bool = { _ in true }
+  ) throws {
+    let examples = try examples(of: tool).filter(isWanted)
+    #expect(!examples.isEmpty)
+    let path = "PATH=\(try productsDirectory()):/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
+    for example in examples {
+      #expect(example.command.contains(tool))
+      let folder = try TemporaryDirectory()
+      try Tool.check("sh", ["-euc", script], environment: [path], in: folder.path)
+      // podman keeps what it loads here, and not with the machine's images.
+      let storage = try folder.write(
+        "storage.conf",
+        """
+        [storage]
+        driver = "vfs"
+        graphroot = "\(folder.path)/storage"
+        runroot = "\(folder.path)/run"
+        """)
+      let result = try Tool.run(
+        "sh", ["-euc", example.command], environment: [path, "CONTAINERS_STORAGE_CONF=\(storage)"],
+        in: folder.path)
+      #expect(result.status.isSuccess, "\(example.purpose): \(example.command)\n\(result.errorText)")
+    }
+  }
+
+  /// A root file system as `rootfs/` and `rootfs.tar`.
+  private static let rootfs = """
+    mkdir -p rootfs/etc rootfs/usr/share/doc/x; echo 13 >rootfs/etc/debian_version
+    echo text >rootfs/usr/share/doc/x/copyright; tar -C rootfs -cf rootfs.tar .
+    """
+
+  /// The images that reports are made of.
+  private static let images =
+    rootfs + """
+
+      mkdir -p rootfs/var/lib/dpkg/info output
+      printf 'Package: x\\nStatus: install ok installed\\nVersion: 1\\nArchitecture: all\\n' \
+        >rootfs/var/lib/dpkg/status
+      printf '/.\\n/etc\\n/etc/debian_version\\n' >rootfs/var/lib/dpkg/info/x.list
+      garboard-import -q rootfs/ -t debian:trixie -o image.oci.tar -o output/debian-trixie.oci.tar \
+        -o layout:latest
+      """
+
+  @Test("garboard-import")
+  func imports() throws { try run("garboard-import", preparedBy: Self.rootfs) }
+
+  @Test("garboard-report")
+  func reports() throws { try run("garboard-report", preparedBy: Self.images) }
+
+  @Test("garboard-bootstrap, with mmdebstrap, from the machine's mirror")
+  func bootstraps() throws {
+    try run("garboard-bootstrap", preparedBy: ":") { !$0.command.contains("--engine debootstrap") }
+  }
+
+  @Test("garboard-bootstrap, with debootstrap, from the machine's mirror")
+  func debootstraps() throws {
+    try run("garboard-bootstrap", preparedBy: ":") { $0.command.contains("--engine debootstrap") }
+  }
+}
