@@ -22,7 +22,7 @@ struct GarboardReport: GarboardTool {
     Example("The ten largest files and the most wasted ones", "garboard-report --top 10 image.oci.tar"),
     Example("Bytes for each package", "garboard-report --by package --top 20 image.oci.tar"),
     Example(
-      "A check for CI", "garboard-report -q --budget 'total<60MB' --budget 'wasted<1%' image.oci.tar"),
+      "A check for CI", "garboard-report -q --budget 'wasted<1%' image.oci.tar"),
     Example("Everything for programs", "garboard-report --json --by package --top 10 oci:layout:latest"),
   ]
 
