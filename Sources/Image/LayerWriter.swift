@@ -51,12 +51,15 @@ public final class LayerWriter: EntrySink {
     /// What the compressor's side counts. Its calls come one after the other, and its `finish` waits for
     /// them, so that nothing here is ever used by two threads at once.
     final class Output: @unchecked Sendable {
-      var hash: SHA256? = SHA256()
+      /// nil when the blob is the tar itself, which is hashed already.
+      var hash: SHA256?
       var size: UInt64 = 0
+
+      init(hashes: Bool) { hash = hashes ? SHA256() : nil }
     }
 
     let compressor: BlockCompressor
-    let output = Output()
+    let output: Output
     let tar: TarWriter
     let input: Input
 
@@ -68,13 +71,14 @@ public final class LayerWriter: EntrySink {
       _ blob: any BlobBytes, _ compression: CompressionSettings, jobs: Int,
       progress: @escaping @Sendable (Int) -> Void
     ) {
-      let output = output
+      let output = Output(hashes: compression.format != .none)
       let compressor = BlockCompressor(compression, jobs: jobs) { bytes in
         output.hash?.update(bytes)
         output.size += UInt64(bytes.count)
         try blob.write(bytes)
       }
       let input = Input()
+      self.output = output
       self.compressor = compressor
       self.input = input
       tar = TarWriter { bytes in
@@ -149,12 +153,13 @@ public final class LayerWriter: EntrySink {
   public func finish() throws -> WrittenLayer {
     try state.tar.finish()
     try state.compressor.finish()
-    guard let output = state.output.hash.take(), let input = state.input.hash.take() else {
+    guard let diffID = state.input.hash.take()?.finish() else {
       preconditionFailure("a layer is finished once")
     }
+    let digest = state.output.hash.take()?.finish() ?? diffID
     return WrittenLayer(
-      descriptor: OCI.Descriptor(compression.mediaType, digest: output.finish(), size: state.output.size),
-      diffID: input.finish(), uncompressedSize: state.tar.offset, entries: entries, newest: newest,
+      descriptor: OCI.Descriptor(compression.mediaType, digest: digest, size: state.output.size),
+      diffID: diffID, uncompressedSize: state.tar.offset, entries: entries, newest: newest,
       platform: programs.platform)
   }
 }
