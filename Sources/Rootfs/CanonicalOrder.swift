@@ -33,29 +33,24 @@ public final class CanonicalOrder {
 
   /// What a name in the tree leads to.
   private struct Name {
-    var file = -1
+    private var number: Int32 = -1
     var isVisible = false
     var isEmitted = false
-  }
 
-  /// What several names can share.
-  private struct File {
-    var entry: Entry
-    var data = Location.none
-    /// The name that holds the data in the output.
-    var holder = -1
-  }
+    init(file: Int = -1, isVisible: Bool = false) {
+      number = Int32(file)
+      self.isVisible = isVisible
+    }
 
-  private enum Location {
-    case none
-    /// In the run that the sink gave back: its n-th file.
-    case run(Int)
-    /// Stored bytes in a descriptor; `extents` is nil for a file without holes.
-    case stored(raw: Int32, offset: UInt64, extents: [DataExtent]?)
+    /// The number of the file; -1 when no entry named it.
+    var file: Int {
+      get { Int(number) }
+      set { number = Int32(newValue) }
+    }
   }
 
   private var tree = NameTree(Name())
-  private var files: [File] = []
+  private var files: [KeptFile] = []
   private var waitingLinks: [(node: Int, target: EntryPath)] = []
   private var spool: Spool?
   private var last: EntryPath?
@@ -108,13 +103,13 @@ public final class CanonicalOrder {
         return
       }
       let file = tree[found].file
-      if files[file].entry.kind == .directory { throw TreeError.hardlinkToDirectory(entry.path, target) }
+      if files[file].kind == .directory { throw TreeError.hardlinkToDirectory(entry.path, target) }
       // GNU tar writes such a link for a file with several names that it is given twice.
       if found == node { return }
       if entry.size > 0 {
         // cpio stores the data with the last name.
         try fallBack()
-        files[file].entry.size = entry.size
+        files[file].size = entry.size
         files[file].data = try keep(source, entry, seekable: nil)
       }
       if isStreaming, tree[node].isEmitted { try fallBack() }
@@ -133,12 +128,10 @@ public final class CanonicalOrder {
     if isStreaming, tree[node].isEmitted { try fallBack() }
     // What was a directory and is none now takes its content with it.
     if !isDirectory { tree.removeChildren(of: node) }
-    var kept = entry
-    kept.path = .root
-    if isDirectory, tree[node].file >= 0, files[tree[node].file].entry.kind == .directory {
-      files[tree[node].file].entry = kept
+    if isDirectory, tree[node].file >= 0, files[tree[node].file].kind == .directory {
+      files[tree[node].file] = KeptFile(entry)
     } else {
-      files.append(File(entry: kept))
+      files.append(KeptFile(entry))
       tree[node].file = files.count - 1
     }
     tree[node].isVisible = isVisible
@@ -160,7 +153,7 @@ public final class CanonicalOrder {
           unresolved.append((node, target))
           continue
         }
-        if files[file].entry.kind == .directory {
+        if files[file].kind == .directory {
           throw TreeError.hardlinkToDirectory(tree.path(of: node), target)
         }
         tree[node].file = file
@@ -172,14 +165,14 @@ public final class CanonicalOrder {
     }
   }
 
-  private func hasData(_ file: Int) -> Bool { files[file].entry.kind == .file && files[file].entry.size > 0 }
+  private func hasData(_ file: Int) -> Bool { files[file].kind == .file && files[file].size > 0 }
 
   /// The node of a path; its directories are made, and none of them may be something else.
   private func makeNode(_ path: EntryPath) throws -> Int {
     var node = tree.root
     for part in path.parts {
       let file = tree[node].file
-      if file >= 0, files[file].entry.kind != .directory {
+      if file >= 0, files[file].kind != .directory {
         throw TreeError.belowNonDirectory(path, tree.path(of: node))
       }
       node = tree.insert(part, in: node)
@@ -201,7 +194,7 @@ public final class CanonicalOrder {
   }
 
   /// Keeps a file's data for later.
-  private func keep(_ source: any EntrySource, _ entry: Entry, seekable: Int32?) throws -> Location {
+  private func keep(_ source: any EntrySource, _ entry: Entry, seekable: Int32?) throws -> KeptFile.Location {
     let tar = source as? TarReader
     let extents = tar?.extents
     let isWhole = extents.map { $0 == [DataExtent(offset: 0, count: entry.size)] } ?? true
@@ -248,7 +241,7 @@ public final class CanonicalOrder {
       if directory != tree.root || tree[directory].file >= 0 { missing.append(directory) }
       current = tree.parent(of: directory)
     }
-    let time = files[tree[node].file].entry.modified
+    let time = files[tree[node].file].modified
     for directory in missing.reversed() { try emitOne(directory, impliedTime: time) {} }
     try emitOne(node, data: data)
     last = tree.path(of: node)
@@ -265,8 +258,7 @@ public final class CanonicalOrder {
       try sink.add(entry)
       return
     }
-    var entry = files[index].entry
-    entry.path = path
+    var entry = files[index].entry(at: path)
     if files[index].holder >= 0 {
       entry.kind = .hardlink
       entry.size = 0
@@ -291,7 +283,7 @@ public final class CanonicalOrder {
     while !isNamed(current), let child = tree.children(of: current).first(where: { holdsNamed($0) }) {
       current = child
     }
-    return isNamed(current) ? files[tree[current].file].entry.modified : Timestamp(seconds: 0)
+    return isNamed(current) ? files[tree[current].file].modified : Timestamp(seconds: 0)
   }
 
   private func isNamed(_ node: Int) -> Bool { tree[node].isVisible && tree[node].file >= 0 }
@@ -320,7 +312,7 @@ public final class CanonicalOrder {
           return spool
         })
     case .stored(let raw, let offset, let extents):
-      let size = files[file].entry.size
+      let size = files[file].size
       try copyStored(raw, offset, extents ?? [DataExtent(offset: 0, count: size)], size: size)
     }
   }

@@ -8,13 +8,13 @@ public struct NameTree<Payload> {
   public typealias Node = Int
 
   private struct Record {
+    var nameStart: Int
     var parent: Int32
     var firstChild: Int32 = -1
     var nextSibling: Int32 = -1
-    var nameStart: Int
     var nameCount: Int32
-    var isRemoved = false
     var payload: Payload
+    var isRemoved = false
   }
 
   private var records: [Record]
@@ -29,7 +29,7 @@ public struct NameTree<Payload> {
   /// A tree of a root alone. New nodes start with `payload`.
   public init(_ payload: Payload) {
     missing = payload
-    records = [Record(parent: -1, nameStart: 0, nameCount: 0, payload: payload)]
+    records = [Record(nameStart: 0, parent: -1, nameCount: 0, payload: payload)]
     table = [Int32](repeating: -1, count: 1024)
   }
 
@@ -108,7 +108,7 @@ public struct NameTree<Payload> {
     let node = Int32(records.count)
     records.append(
       Record(
-        parent: Int32(parent), nextSibling: records[parent].firstChild, nameStart: names.count,
+        nameStart: names.count, parent: Int32(parent), nextSibling: records[parent].firstChild,
         nameCount: Int32(name.count), payload: missing))
     names.append(contentsOf: name)
     records[parent].firstChild = node
@@ -124,7 +124,7 @@ public struct NameTree<Payload> {
   }
 
   private mutating func grow() {
-    table = [Int32](repeating: -1, count: table.count * 4)
+    table = [Int32](repeating: -1, count: table.count * 2)
     for node in 1..<max(1, records.count) where !records[node].isRemoved { place(Int32(node)) }
   }
 

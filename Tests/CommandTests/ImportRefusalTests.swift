@@ -211,9 +211,9 @@ struct ImportRefusalTests {
       $0.addPax([("SCHILY.xattr.user.x", [UInt8](repeating: 0x61, count: 2000))])
       $0.add("a")
     },
-    Attack("an ACL of names", "number") {
+    Attack("an ACL of a name that nobody has", "this machine doesn't know") {
       $0.addPax([
-        ("SCHILY.acl.access", Array("user::rwx,user:nobody:r--,group::r--,mask::r--,other::r--".utf8))
+        ("SCHILY.acl.access", Array("user::rwx,user:no-such-user:r--,group::r--,mask::r--,other::r--".utf8))
       ])
       $0.add("a")
     },
