@@ -50,7 +50,7 @@ public final class CanonicalOrder {
   }
 
   private var tree = NameTree(Name())
-  private var files: [KeptFile] = []
+  private var files = ChunkedArray<KeptFile>()
   private var waitingLinks: [(node: Int, target: EntryPath)] = []
   private var spool: Spool?
   private var last: EntryPath?

@@ -17,7 +17,7 @@ public struct NameTree<Payload> {
     var isRemoved = false
   }
 
-  private var records: [Record]
+  private var records = ChunkedArray<Record>()
   private var names: [UInt8] = []
   /// Open addressing over (parent, name); -1 is free. Removed nodes stay in it until it grows.
   private var table: [Int32]
@@ -29,8 +29,8 @@ public struct NameTree<Payload> {
   /// A tree of a root alone. New nodes start with `payload`.
   public init(_ payload: Payload) {
     missing = payload
-    records = [Record(nameStart: 0, parent: -1, nameCount: 0, payload: payload)]
     table = [Int32](repeating: -1, count: 1024)
+    records.append(Record(nameStart: 0, parent: -1, nameCount: 0, payload: payload))
   }
 
   /// The number of nodes ever made.
