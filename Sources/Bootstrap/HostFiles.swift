@@ -59,9 +59,3 @@ func absolutePath(_ path: FilePath) -> FilePath {
   defer { free(here) }
   return FilePath(String(cString: here)).pushing(path).lexicallyNormalized()
 }
-
-/// Where temporary files go.
-func temporaryFolder() -> FilePath {
-  guard let value = getenv("TMPDIR"), value.pointee != 0 else { return "/tmp" }
-  return absolutePath(FilePath(String(cString: value)))
-}

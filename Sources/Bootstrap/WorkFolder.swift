@@ -9,7 +9,7 @@ final class WorkFolder {
   /// Makes it in `TMPDIR`. Others may pass through it, but not look: apt's own user and the ids of a
   /// user namespace work below it.
   init() throws(BootstrapError) {
-    path = temporaryFolder().appending(temporaryName("bootstrap"))
+    path = absolutePath(temporaryDirectory()).appending(temporaryName("bootstrap"))
     do throws(PosixError) {
       try makeDirectories(path, permissions: 0o711)
     } catch {

@@ -23,7 +23,7 @@ struct BaseImageTests {
     #expect(second.status.isSuccess, "\(second.errorText)")
     try Tool.check("cmp", ["one.oci.tar", "two.oci.tar"], in: folder.path)
 
-    let script = "cat /etc/debian_version && apt-get update && dpkg -l && ! ls /var/lib/apt/lists.old"
+    let script = "cat /etc/debian_version && apt-get update && dpkg -l"
     let images = try verify(
       image: "oci-archive:" + folder.appending("one.oci.tar").string,
       running: .command(["/bin/sh", "-c", script]))
