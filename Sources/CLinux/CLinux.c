@@ -9,6 +9,7 @@
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/mount.h>
 #include <sys/prctl.h>
 #include <sys/stat.h>
@@ -23,6 +24,8 @@ int garboard_openat2(int directory, const char *path, uint64_t flags, uint64_t m
 }
 
 const int garboard_o_tmpfile = O_TMPFILE;
+
+int garboard_memory_file(void) { return memfd_create("garboard", MFD_CLOEXEC); }
 
 int garboard_pipe(int ends[2]) { return pipe2(ends, O_CLOEXEC); }
 

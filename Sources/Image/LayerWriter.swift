@@ -141,6 +141,7 @@ public final class LayerWriter: EntrySink {
         offset += UInt64(count)
       }
     }
+    try spool.flush()
     try blob.reset()
     entries = 0
     newest = nil

@@ -18,6 +18,11 @@ public func makeTemporaryFile(in directory: FilePath) throws(PosixError) -> Desc
   return file
 }
 
+/// A file without a name in memory, which vanishes with its descriptor.
+public func makeMemoryFile() throws(PosixError) -> Descriptor {
+  Descriptor(owning: try check("make", "a file in memory") { garboard_memory_file() })
+}
+
 /// A name that no other process has: hidden, says whose it is, and is never part of any output.
 public func temporaryName(_ purpose: String) -> String {
   ".garboard-\(purpose)-\(getpid())-\(String(UInt64.random(in: 0...UInt64.max), radix: 36))"

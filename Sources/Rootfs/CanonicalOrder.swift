@@ -27,8 +27,8 @@ public final class CanonicalOrder {
   public typealias Shape = (inout Entry) throws -> Bool
 
   private let sink: any EntrySink
-  private let temporaryDirectory: FilePath
   private let shape: Shape
+  private let kept: KeptData
   private let buffer = UnsafeMutableRawBufferPointer.allocate(byteCount: 1 << 20, alignment: 4096)
 
   /// What a name in the tree leads to.
@@ -52,7 +52,6 @@ public final class CanonicalOrder {
   private var tree = NameTree(Name())
   private var files = ChunkedArray<KeptFile>()
   private var waitingLinks: [(node: Int, target: EntryPath)] = []
-  private var spool: Spool?
   private var last: EntryPath?
   private var emittedFiles = 0
   private var run: SortedRun?
@@ -65,8 +64,8 @@ public final class CanonicalOrder {
   public init(into sink: any EntrySink, temporaryDirectory: FilePath, shape: @escaping Shape = { _ in true })
   {
     self.sink = sink
-    self.temporaryDirectory = temporaryDirectory
     self.shape = shape
+    kept = KeptData(in: temporaryDirectory)
     isStreaming = true
   }
 
@@ -193,23 +192,12 @@ public final class CanonicalOrder {
     for file in files.indices { files[file].holder = -1 }
   }
 
-  /// Keeps a file's data for later.
+  /// Keeps a file's data for later; where the archive can be read again, only their place.
   private func keep(_ source: any EntrySource, _ entry: Entry, seekable: Int32?) throws -> KeptFile.Location {
-    let tar = source as? TarReader
-    let extents = tar?.extents
-    let isWhole = extents.map { $0 == [DataExtent(offset: 0, count: entry.size)] } ?? true
-    if let seekable, let tar {
-      return .stored(raw: seekable, offset: tar.dataOffset, extents: isWhole ? nil : extents)
+    if let seekable, let tar = source as? TarReader {
+      return .stored(raw: seekable, offset: tar.dataOffset, extents: tar.extents.holes(in: entry.size))
     }
-    let spool = try self.spool ?? Spool(in: temporaryDirectory)
-    self.spool = spool
-    let offset = spool.size
-    while true {
-      let count = try tar?.readStored(into: buffer) ?? source.read(into: buffer)
-      if count == 0 { break }
-      try spool.append(UnsafeRawBufferPointer(rebasing: buffer[..<count]))
-    }
-    return .stored(raw: spool.raw, offset: offset, extents: isWhole ? nil : extents)
+    return try kept.keep(source, entry)
   }
 
   // MARK: Giving entries
@@ -304,43 +292,9 @@ public final class CanonicalOrder {
       break
     case .run(let number):
       guard let run else { preconditionFailure("a run is there after falling back") }
-      try run.copy(
-        number, into: sink, buffer: buffer,
-        keepingOthersIn: { [self] in
-          let spool = try self.spool ?? Spool(in: temporaryDirectory)
-          self.spool = spool
-          return spool
-        })
+      try run.copy(number, into: sink, buffer: buffer, keepingOthersIn: kept)
     case .stored(let raw, let offset, let extents):
-      let size = files[file].size
-      try copyStored(raw, offset, extents ?? [DataExtent(offset: 0, count: size)], size: size)
-    }
-  }
-
-  private func copyStored(_ raw: Int32, _ start: UInt64, _ extents: [DataExtent], size: UInt64) throws {
-    var position: UInt64 = 0
-    var stored = start
-    for extent in extents {
-      try writeZeros(extent.offset - position)
-      let source = RangeSource(raw, offset: stored, count: extent.count)
-      while case let count = try source.read(into: buffer), count > 0 {
-        try sink.write(UnsafeRawBufferPointer(rebasing: buffer[..<count]))
-      }
-      stored += extent.count
-      position = extent.offset + extent.count
-    }
-    try writeZeros(size - position)
-  }
-
-  private func writeZeros(_ count: UInt64) throws {
-    if count == 0 { return }
-    let size = Int(min(count, UInt64(buffer.count)))
-    buffer[..<size].initializeMemory(as: UInt8.self, repeating: 0)
-    var left = count
-    while left > 0 {
-      let now = Int(min(left, UInt64(size)))
-      try sink.write(UnsafeRawBufferPointer(rebasing: buffer[..<now]))
-      left -= UInt64(now)
+      try kept.copy(raw, offset, extents, size: files[file].size, into: sink)
     }
   }
 }

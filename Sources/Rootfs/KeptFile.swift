@@ -64,6 +64,9 @@ struct KeptFile {
     rare = isPlain ? nil : Rare(entry)
   }
 
+  /// A record that stands for nothing.
+  static let nothing = KeptFile(Entry(.root, .file))
+
   /// When the content was last changed.
   var modified: Timestamp { Timestamp(seconds: seconds, nanoseconds: nanoseconds) }
 

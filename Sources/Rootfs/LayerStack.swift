@@ -51,7 +51,7 @@ public struct LayerStack {
   static let implied: Int32 = -2
 
   var tree: NameTree<Place>
-  var files: [File] = []
+  var files = ChunkedArray<File>()
   /// The nodes that the layer has something to say about, each after its directory.
   var touched: [NameTree<Place>.Node] = []
   private var waitingLinks: [(node: Int, placeholder: Int32, target: EntryPath)] = []

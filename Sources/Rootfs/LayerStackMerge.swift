@@ -47,7 +47,8 @@ extension LayerStack {
       tree[node].isTouched = false
       tree[node].hasOwnChildren = false
     }
-    for file in files[firstFile...] where file.names > 0 {
+    for number in firstFile..<files.count where files[number].names > 0 {
+      let file = files[number]
       if file.isChange { changes.changed.add(bytes: file.size) } else { changes.added.add(bytes: file.size) }
     }
     for file in vanished where files[Int(file)].names == 0 {
@@ -161,7 +162,8 @@ extension LayerStack {
   /// layers, or replaced within the layer itself. Each byte once.
   public func wastedBytes() -> [UInt64] {
     var wasted = [UInt64](repeating: 0, count: layers.count)
-    for file in files where file.names == 0 && file.size > 0 {
+    for number in files.indices where files[number].names == 0 && files[number].size > 0 {
+      let file = files[number]
       wasted[Int(file.layer)] = saturating(wasted[Int(file.layer)], file.size)
     }
     return wasted

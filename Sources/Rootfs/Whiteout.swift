@@ -52,9 +52,24 @@ public enum LayerName: Sendable, Equatable {
     }
   }
 
-  private static let prefix = Array(".wh.".utf8)
+  static let prefix = Array(".wh.".utf8)
   private static let metadataPrefix = Array(".wh..wh.".utf8)
-  private static let opaqueMarker = Array(".wh..wh..opq".utf8)
+  static let opaqueMarker = Array(".wh..wh..opq".utf8)
+
+  /// How many bytes a name may have so that its whiteout is a name too (NAME_MAX is 255).
+  static let longestHidden = 255 - prefix.count
+
+  /// The entry of a layer that hides a path of the layers below: an empty file, the same at any time.
+  public static func whiteout(of path: EntryPath) -> Entry {
+    marker(EntryPath(parts: path.parts.dropLast() + [(prefix + path.name)[...]]))
+  }
+
+  /// The entry of a layer that hides all that the layers below have in a directory.
+  public static func opaque(in directory: EntryPath) -> Entry {
+    marker(EntryPath(parts: directory.parts + [opaqueMarker[...]]))
+  }
+
+  private static func marker(_ path: EntryPath) -> Entry { Entry(path, .file, mode: 0o600) }
 
   /// Whether any part begins with `.wh.`; looks at each byte once, for all the entries that are ordinary.
   private static func mayBeSpecial(_ bytes: [UInt8]) -> Bool {

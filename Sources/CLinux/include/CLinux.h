@@ -16,6 +16,9 @@ int garboard_openat2(int directory, const char *path, uint64_t flags, uint64_t m
 /// O_TMPFILE of open(2), which needs _GNU_SOURCE.
 extern const int garboard_o_tmpfile;
 
+/// memfd_create(2), closed on exec. Returns a descriptor, or -1 with errno set.
+int garboard_memory_file(void);
+
 /// pipe2(2) with O_CLOEXEC.
 int garboard_pipe(int ends[2]);
 
