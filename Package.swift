@@ -64,6 +64,9 @@ let package = Package(
 
     // Floor 3: the work.
     module("Image", ["OCI", "Rootfs", "Archive", "Codec", "Digest", "Posix", "Dockerfile", system]),
+    module(
+      "Squash",
+      ["Image", "OCI", "Dockerfile", "Debian", "Rootfs", "Archive", "Codec", "Digest", "Posix", system]),
     module("Fetch", ["CCurl", "Posix", system]),
     module(
       "SizeReport", ["Image", "OCI", "Debian", "Rootfs", "Archive", "Codec", "Digest", "Posix", system]),
@@ -82,6 +85,12 @@ let package = Package(
       "garboard-bootstrap",
       ["Bootstrap", "Debian", "Image", "OCI", "Rootfs", "Archive", "Codec", "Posix", "SizeReport"]),
     tool("garboard-report", ["Image", "OCI", "SizeReport", "Rootfs", "Digest", "Posix"]),
+
+    tool(
+      "garboard-squash",
+      [
+        "Squash", "Image", "OCI", "Dockerfile", "Rootfs", "Archive", "Codec", "Digest", "Posix", "SizeReport",
+      ]),
 
     // Tests.
     .target(

@@ -47,6 +47,8 @@ public struct ImageSummary: Sendable {
   public var outputs: [String]
   /// The layers, from the lowest.
   public var layers: [Layer]
+  /// What the layers were before, where the image was made out of another; nil else.
+  public var before: [Layer]?
 
   /// An image.
   public init(
@@ -65,8 +67,16 @@ public struct ImageSummary: Sendable {
   public func lines(width: Int?) -> [String] {
     let what = [reference?.familiar, "\(platform)", "sha256:\(digest.hex.prefix(6))…"].compactMap { $0 }
     let places = outputs.isEmpty ? [what] : outputs.map { [displayed(Array($0.utf8))] + what }
+    let heads = places.map { $0.joined(separator: "  ") }
+    guard let before else { return heads + Self.table(layers, title: "layer").lines(indent: 1, limit: width) }
+    let earlier = Self.table(before, title: "before").lines(indent: 1, limit: width)
+    return heads + earlier + Self.table(layers, title: "after").lines(indent: 1, limit: width)
+      + [" " + saved(before)]
+  }
+
+  private static func table(_ layers: [Layer], title: String) -> Table {
     var table = Table([
-      .right("#"), .left("layer"), .right("compressed"), .right("uncompressed"), .right("entries"),
+      .right("#"), .left(title), .right("compressed"), .right("uncompressed"), .right("entries"),
       .left("created by"),
     ])
     for (index, layer) in layers.enumerated() {
@@ -75,25 +85,37 @@ public struct ImageSummary: Sendable {
         formatCount(layer.entries), displayed(Array(layer.createdBy.utf8)),
       ])
     }
-    func total(_ part: KeyPath<Layer, UInt64>) -> UInt64 {
-      layers.reduce(UInt64(0)) { sum, layer in sum &+ layer[keyPath: part] }
-    }
     table.add([
-      "", "total", formatSize(total(\.size)), formatSize(total(\.uncompressedSize)),
-      formatCount(total(\.entries)),
+      "", "total", formatSize(total(layers, \.size)), formatSize(total(layers, \.uncompressedSize)),
+      formatCount(total(layers, \.entries)),
     ])
-    return places.map { $0.joined(separator: "  ") } + table.lines(indent: 1, limit: width)
+    return table
+  }
+
+  private static func total(_ layers: [Layer], _ part: KeyPath<Layer, UInt64>) -> UInt64 {
+    layers.reduce(UInt64(0)) { sum, layer in sum &+ layer[keyPath: part] }
+  }
+
+  /// How much smaller the image became, in words.
+  private func saved(_ before: [Layer]) -> String {
+    let (old, new) = (Self.total(before, \.size), Self.total(layers, \.size))
+    let change = new <= old ? "smaller" : "larger"
+    let difference = new <= old ? old - new : new - old
+    let share = old == 0 ? "" : ", \(Int((Double(difference) * 100 / Double(old)).rounded())) %"
+    return "\(formatSize(difference)) \(change)\(share)"
   }
 
   /// The image as an element of the document's `images`.
   public var json: JSONValue {
-    .object([
+    var object: JSONObject = [
       "reference": reference.map { .string($0.description) } ?? .null,
       "platform": .string("\(platform)"),
       "digest": .string(digest.description),
       "outputs": .array(outputs.map { .string($0) }),
       "layers": .array(layers.map(\.json)),
-    ])
+    ]
+    if let before { object["before"] = .array(before.map(\.json)) }
+    return .object(object)
   }
 
   /// The document that `--json` prints: `{"images":[…]}`.

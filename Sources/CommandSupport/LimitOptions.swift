@@ -59,13 +59,14 @@ public struct LimitOptions: ParsableArguments {
 }
 
 /// A number of bytes as a user writes it: "4096", "10MB" (SI), "1.5GiB" (powers of 1024).
-struct ByteCount: ExpressibleByArgument, Hashable, Sendable {
-  var bytes: UInt64
+public struct ByteCount: ExpressibleByArgument, Hashable, Sendable {
+  /// The number.
+  public var bytes: UInt64
 
   init(_ bytes: UInt64) { self.bytes = bytes }
 
   /// Nil for anything else, and for what 64 bits don't hold.
-  init?(argument: String) {
+  public init?(argument: String) {
     let text = argument.lowercased()
     let number = text.prefix { $0.isASCII && ($0.isNumber || $0 == ".") }
     let digits = number.split(separator: ".", omittingEmptySubsequences: false)

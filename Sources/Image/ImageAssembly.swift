@@ -35,6 +35,10 @@ public struct ImageAssembly: Sendable {
   public var changes: [Instruction] = []
   /// Words about the image, on the manifest.
   public var annotations: [String: String] = [:]
+  /// The whole history, where it is more than what the layers say.
+  public var history: [History]?
+  /// The configuration that is changed; a new one when nil.
+  private var original: ImageConfig?
 
   /// An image from nothing.
   public init(platform: Platform) {
@@ -48,11 +52,21 @@ public struct ImageAssembly: Sendable {
     self.base = base
   }
 
+  /// An image that is like another, but for its layers and their history.
+  public init(replacingLayersOf image: Image) {
+    platform = image.platform
+    var config = image.config.content
+    config.diffIDs = []
+    config.history = []
+    original = config
+    annotations = image.manifest.content.annotations
+  }
+
   /// Makes configuration and manifest: OCI's, canonically written.
   ///
   /// - Throws: `DockerfileError` for changes that can't be applied.
   public func assemble() throws(DockerfileError) -> ImageToStore {
-    var config = base?.config.content ?? ImageConfig(platform: platform)
+    var config = base?.config.content ?? original ?? ImageConfig(platform: platform)
     config.platform = platform
     config.created = created ?? config.created
     config.author = author ?? config.author
@@ -62,12 +76,12 @@ public struct ImageAssembly: Sendable {
       config.history = config.diffIDs.map { _ in History() }
     }
     config.diffIDs += layers.map(\.diffID)
-    config.history += layers.map(\.history)
+    config.history = history ?? config.history + layers.map(\.history)
     let document = Document(config)
     let below = (base?.manifest.content.layers ?? []).map(\.inOCI)
     let manifest = Manifest(
       config: OCI.Descriptor(.config, digest: document.digest, size: document.size),
-      layers: below + layers.map(\.descriptor), annotations: annotations)
+      layers: below + layers.map(\.descriptor.inOCI), annotations: annotations)
     return ImageToStore(config: document, manifest: Document(manifest))
   }
 }

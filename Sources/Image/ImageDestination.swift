@@ -23,6 +23,8 @@ struct ImageContents {
   var top: OCI.Descriptor
   /// References that were asked for.
   var tags: [Reference]
+  /// Whether blobs go that only images needed whose place these take.
+  var removesReplaced = false
 
   /// The descriptors of an image layout's index for a destination: one for each name.
   func entries(for location: ImageLocation) -> [OCI.Descriptor] {

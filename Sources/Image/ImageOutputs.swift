@@ -80,10 +80,11 @@ public final class ImageOutputs {
   /// - Parameters:
   ///   - images: what goes to the stores; their layers are written.
   ///   - annotations: words on the index of several images.
+  ///   - removesReplaced: whether blobs go from an image layout that only images needed whose names these take.
   public func finish(
-    _ images: [ImageToStore], annotations: [String: String] = [:]
+    _ images: [ImageToStore], annotations: [String: String] = [:], removesReplaced: Bool = false
   ) throws -> [StoredOutput] {
-    let stored = try writer?.finish(images, annotations: annotations) ?? []
+    let stored = try writer?.finish(images, annotations: annotations, removesReplaced: removesReplaced) ?? []
     for file in files { try file.file.commit() }
     for folder in folders { try folder.commit() }
     return stored

@@ -8,6 +8,8 @@ import SystemPackage
 public final class ImageSource: Sendable {
   /// Where they are.
   public let location: ImageLocation
+  /// The same with what was found there, where that was left open.
+  public let resolved: ImageLocation
   /// The images, in the order of the index.
   public let images: [Image]
   /// What else the index lists and is no image: attestations, signatures, charts.
@@ -21,15 +23,23 @@ public final class ImageSource: Sendable {
   public init(_ location: ImageLocation) throws {
     self.location = location
     let found: Found
+    var resolved = location
     switch location {
     case .layout(let path, _): found = try Self.layout(path)
     case .ociArchive(let path, _): found = try Self.archive(ArchiveStore(path), as: .oci)
     case .dockerArchive(let path, _): found = try Self.archive(ArchiveStore(path), as: .docker)
-    case .detected(let path, _):
+    case .detected(let path, let name):
       if try Self.isDirectory(path) {
         found = try Self.layout(path)
+        resolved = .layout(path, name: name)
       } else {
-        found = try Self.archive(ArchiveStore(path), as: nil)
+        let store = try ArchiveStore(path)
+        found = try Self.archive(store, as: nil)
+        let hasDocker = try store.open(file: DockerManifest.fileName) != nil
+        resolved =
+          hasDocker
+          ? .dockerArchive(path, reference: name.flatMap { try? Reference($0).withTag })
+          : .ociArchive(path, name: name)
       }
     case .stream:
       found = try Self.archive(ArchiveStore(Self.standardInput(), place: "standard input"), as: nil)
@@ -37,6 +47,7 @@ public final class ImageSource: Sendable {
     case .directory, .tar:
       throw ImageError(.notAnImage("this is a root file system, not an image"), at: "\(location)")
     }
+    self.resolved = resolved
     images = found.images
     others = found.others
     missing = found.missing

@@ -140,9 +140,13 @@ public final class ImageWriter {
   ///
   /// One image is named itself; several, of different platforms, are named by an index of them.
   ///
-  /// - Parameter annotations: words on the index of several images.
+  /// - Parameters:
+  ///   - annotations: words on the index of several images.
+  ///   - removesReplaced: whether blobs go from an image layout that only images needed whose names these take.
   /// - Throws: `ImageError` when a layer was not stored before.
-  public func finish(_ images: [ImageToStore], annotations: [String: String] = [:]) throws -> [StoredOutput] {
+  public func finish(
+    _ images: [ImageToStore], annotations: [String: String] = [:], removesReplaced: Bool = false
+  ) throws -> [StoredOutput] {
     guard let only = images.first else {
       throw ImageError(.inconsistent("there is no image to store"), at: "\(first.location)")
     }
@@ -162,7 +166,8 @@ public final class ImageWriter {
       try store(index.bytes, digest: index.digest)
       top = OCI.Descriptor(.index, digest: index.digest, size: index.size)
     }
-    let contents = ImageContents(images: images, top: top, tags: tags)
+    var contents = ImageContents(images: images, top: top, tags: tags)
+    contents.removesReplaced = removesReplaced
     var outputs: [StoredOutput] = []
     for destination in destinations {
       try destination.finish(contents)

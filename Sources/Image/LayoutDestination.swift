@@ -91,14 +91,52 @@ final class LayoutDestination: ImageDestination {
         if try !isStored(file, size: try blob.file.descriptor.size()) { try blob.file.commit(as: file) }
       }
       if !isLayout { try write(LayoutVersion.bytes, to: LayoutVersion.fileName) }
+      let before = index
       index.replace(by: contents.entries(for: location))
       try write(Document(index).bytes, to: "index.json")
+      if contents.removesReplaced { removeUnneeded(before: before, after: index) }
     } catch {
       // Only what is still empty goes.
       for directory in made.reversed() { _ = directory.withPlatformString { rmdir($0) } }
       throw error
     }
     blobs = []
+  }
+
+  /// Removes the blobs that an earlier index led to and the new one doesn't.
+  ///
+  /// The image is in its place already: what can't be told or removed only takes room.
+  private func removeUnneeded(before: ImageIndex, after: ImageIndex) {
+    guard let store = try? LayoutStore(path), let old = try? reachable(from: before, in: store),
+      let needed = try? reachable(from: after, in: store)
+    else { return }
+    for digest in old.subtracting(needed) {
+      let file = path.appending("blobs").appending("sha256").appending(digest.hex)
+      _ = file.withPlatformString { unlink($0) }
+    }
+  }
+
+  /// All digests that an index leads to. A manifest that can't be read is an error: what it needs is unknown.
+  private func reachable(from index: ImageIndex, in store: LayoutStore) throws -> Set<Digest> {
+    var found: Set<Digest> = []
+    var waiting = index.manifests
+    while let descriptor = waiting.popLast() {
+      guard found.insert(descriptor.digest).inserted else { continue }
+      // Indexes may list manifests that are not stored.
+      guard try store.open(descriptor.digest) != nil else { continue }
+      switch descriptor.mediaType.kind {
+      case .index:
+        let bytes = try store.read(descriptor, limit: ImageIndex.limits.size)
+        waiting += try Document<ImageIndex>(parsing: bytes).content.manifests
+      case .manifest:
+        let bytes = try store.read(descriptor, limit: Manifest.limits.size)
+        let manifest = try Document<Manifest>(parsing: bytes).content
+        found.insert(manifest.config.digest)
+        found.formUnion(manifest.layers.map(\.digest))
+      default: break
+      }
+    }
+    return found
   }
 
   /// Makes a directory that everybody may read, whatever the umask; false when it is there.

@@ -160,7 +160,9 @@ public struct LayerDifference {
       }
       // What is below an opaque directory is hidden with it.
       let parent = stack.tree.parent(of: directory)
-      if isOpaque, !(parent.map { marks[$0].contains(.isOpaque) } ?? false) { steps.append((directory, true)) }
+      if isOpaque, !(parent.map { marks[$0].contains(.isOpaque) } ?? false) {
+        steps.append((directory, true))
+      }
       if hasWhiteouts {
         func name(_ step: (node: Int, isWhiteout: Bool)) -> [UInt8] {
           if step.node == directory { return LayerName.opaqueMarker }

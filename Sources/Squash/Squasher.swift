@@ -1,0 +1,180 @@
+public import Archive
+public import Codec
+public import Digest
+public import Dockerfile
+public import Image
+public import OCI
+import Posix
+public import Rootfs
+
+/// What a squash does to each image.
+public struct SquashOptions: Sendable {
+  /// Which layers become one.
+  public var selection = SquashSelection.all
+  /// What the joined layers leave out, and how their metadata is changed.
+  public var filter = EntryFilter()
+  /// Whether files with the same content become one.
+  public var dedupes = false
+  /// Whether the history keeps the entries of the joined layers.
+  public var keepsHistory = false
+  /// A remark for the history.
+  public var message: String?
+  /// Instructions that change the configuration.
+  public var changes: [Instruction] = []
+  /// Annotations of the manifest, besides those that it has.
+  public var annotations: [String: String] = [:]
+  /// When the image was made; as the image says when nil, and else by the newest time in the joined layers.
+  public var created: CreationTime?
+  /// How joined layers are compressed.
+  public var compression = CompressionSettings.default
+  /// How many bytes of files stay in memory.
+  public var spoolMemory: UInt64 = 16 << 20
+  /// Bounds on the archives of layers.
+  public var archiveLimits = ArchiveLimits()
+  /// Bounds on their decompression.
+  public var expansionLimits = ExpansionLimits.default
+
+  /// Joins all layers, and changes nothing.
+  public init() { filter.keepsMachineAttributes = true }
+}
+
+/// A layer before or after, for people.
+public struct SquashedLayer: Sendable {
+  /// Media type, digest and size of the stored bytes.
+  public var descriptor: OCI.Descriptor
+  /// The digest of the uncompressed tar.
+  public var diffID: Digest
+  /// The bytes of the uncompressed tar.
+  public var uncompressedSize: UInt64
+  /// Its entries.
+  public var entries: UInt64
+  /// What made it, where that is known.
+  public var createdBy: String?
+}
+
+/// What became of an image.
+public struct SquashedImage: Sendable {
+  /// The image, whose layers are stored.
+  public var image: ImageToStore
+  /// Its layers before.
+  public var before: [SquashedLayer]
+  /// Its layers now.
+  public var after: [SquashedLayer]
+}
+
+/// Joins layers of images, reading each stored byte once.
+public struct Squasher {
+  /// What is done.
+  public var options: SquashOptions
+  /// Takes the number of stored bytes with each piece that was read.
+  public var read: @Sendable (Int) -> Void = { _ in }
+  private let outputs: ImageOutputs
+
+  /// Writes layers to `outputs`, which the caller finishes.
+  public init(_ options: SquashOptions, to outputs: ImageOutputs) {
+    self.options = options
+    self.outputs = outputs
+  }
+
+  /// Joins layers of one image.
+  ///
+  /// - Throws: `SquashSelectionError`, `LayerReadingError`, `ImageError`, `DockerfileError` and `PosixError`.
+  public func squash(_ image: Image) throws -> SquashedImage {
+    let runs = try options.selection.runs(of: image.layers)
+    let merge = LayerMerge(temporaryDirectory: temporaryDirectory(), memory: options.spoolMemory)
+    var before: [SquashedLayer] = []
+    var after: [SquashedLayer] = []
+    var newest: Timestamp?
+    var entries: [History?] = []
+    for run in runs {
+      if run.isJoined { merge.beginRun() }
+      for index in run.layers {
+        before.append(try read(image, index, onto: merge, isJoined: run.isJoined))
+      }
+      if run.isJoined {
+        let written = try write(merge, of: image)
+        if let time = written.newest { newest = max(newest ?? time, time) }
+        var history = History(createdBy: Self.words(run, image), comment: options.message)
+        // Nothing was done to a layer that is as it was.
+        if run.layers.count == 1, let own = image.layers[run.layers.lowerBound].history,
+          image.layers[run.layers.lowerBound].diffID == written.diffID, options.message == nil
+        {
+          history = own
+        }
+        entries.append(history)
+        after.append(
+          SquashedLayer(
+            descriptor: written.descriptor, diffID: written.diffID,
+            uncompressedSize: written.uncompressedSize, entries: written.entries, createdBy: history.createdBy
+          ))
+      } else {
+        entries.append(nil)
+        after += before.suffix(run.layers.count)
+      }
+    }
+    let created =
+      options.created ?? image.config.content.created
+      ?? newest.map { CreationTime(seconds: $0.seconds, nanoseconds: $0.nanoseconds) }
+    for index in entries.indices where entries[index]?.created == nil { entries[index]?.created = created }
+    var assembly = ImageAssembly(replacingLayersOf: image)
+    assembly.created = created
+    assembly.changes = options.changes
+    assembly.annotations.merge(options.annotations) { _, new in new }
+    assembly.history = SquashHistory(of: image).after(runs, joined: entries, keeps: options.keepsHistory)
+    assembly.layers = after.map { NewLayer($0.descriptor, diffID: $0.diffID, history: History()) }
+    return SquashedImage(image: try assembly.assemble(), before: before, after: after)
+  }
+
+  /// What is said to have made a layer: the diff IDs of those that were joined.
+  private static func words(_ run: LayerRun, _ image: Image) -> String {
+    (["garboard-squash"] + run.layers.map { image.layers[$0].diffID.short }).joined(separator: " ")
+  }
+
+  private func reading(_ layer: Layer, _ index: Int) -> LayerReading {
+    var reading = LayerReading(layer.descriptor, diffID: layer.diffID, number: index + 1)
+    reading.archiveLimits = options.archiveLimits
+    reading.expansionLimits = options.expansionLimits
+    return reading
+  }
+
+  /// Reads a layer, and stores it as it is unless it is to be joined.
+  private func read(
+    _ image: Image, _ index: Int, onto merge: LayerMerge, isJoined: Bool
+  ) throws -> SquashedLayer {
+    let layer = image.layers[index]
+    let digest = layer.descriptor.digest
+    var copy: BlobSink?
+    if !isJoined, let writer = outputs.writer, !writer.has(digest) { copy = try writer.beginBlob() }
+    let read = read
+    let size = try reading(layer, index).read(
+      try layer.open(),
+      tap: { [copy] bytes in
+        try copy?.write(bytes)
+        read(bytes.count)
+      }
+    ) { source in try merge.apply(source, keepsData: isJoined) }
+    if let copy { try outputs.writer?.endBlob(copy, digest: digest) }
+    return SquashedLayer(
+      descriptor: layer.descriptor, diffID: layer.diffID, uncompressedSize: size,
+      entries: merge.stack.layers[index].entries, createdBy: layer.history?.createdBy)
+  }
+
+  /// Writes the layer of a run.
+  private func write(_ merge: LayerMerge, of image: Image) throws -> WrittenLayer {
+    var difference = merge.difference()
+    let filter = options.filter
+    difference.find()
+    let lower = Set(difference.oldFiles.map { Int(merge.stack[$0].layer) }).sorted()
+    for index in lower {
+      let layer = image.layers[index]
+      _ = try reading(layer, index).read(try layer.open()) { source in
+        try merge.keepAgain(source, layer: index, files: difference.oldFiles)
+      }
+    }
+    var shape = LayerMerge.Shape()
+    shape.metadata = { entry in _ = filter.judge(&entry) }
+    return try outputs.writeLayer(options.compression) { sink in
+      try merge.send(difference, shape: shape, to: sink)
+    }
+  }
+}
