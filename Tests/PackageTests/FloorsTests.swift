@@ -6,8 +6,11 @@ private let floors: [Set<String>] = [
   ["CArchive", "CZstd", "CLZMA", "CBzip2", "CDeflate", "CISAL", "CCrypto", "CCurl", "CLinux"],
   ["Posix", "Digest", "Codec", "Archive"],
   ["Rootfs", "OCI", "Debian", "Dockerfile"],
-  ["Image", "Fetch", "SizeReport", "Bootstrap"],
-  ["CommandSupport", "garboard", "garboard-import", "garboard-bootstrap", "garboard-report"],
+  ["Image", "Fetch", "SizeReport", "Bootstrap", "Squash"],
+  [
+    "CommandSupport", "garboard", "garboard-import", "garboard-bootstrap", "garboard-report",
+    "garboard-squash",
+  ],
 ]
 
 /// The imports within a floor, which are exceptions and none of which leads back.
@@ -15,10 +18,12 @@ private let sameFloor: [String: Set<String>] = [
   "Codec": ["Posix"],
   "Archive": ["Posix", "Codec"],
   "SizeReport": ["Image"],
+  "Squash": ["Image"],
   "garboard": ["CommandSupport"],
   "garboard-import": ["CommandSupport"],
   "garboard-bootstrap": ["CommandSupport"],
   "garboard-report": ["CommandSupport"],
+  "garboard-squash": ["CommandSupport"],
 ]
 
 /// Modules of other packages, and the lowest floor that may import them.
