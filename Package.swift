@@ -59,7 +59,7 @@ let package = Package(
     // Floor 2: what the bytes mean.
     module("Rootfs", ["Archive", "Posix", "Codec", system]),
     module("OCI", ["Digest"]),
-    module("Debian", ["Posix", system]),
+    module("Debian", ["Digest", "Posix", system]),
     module("Dockerfile"),
 
     // Floor 3: the work.
