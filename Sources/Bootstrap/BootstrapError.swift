@@ -18,6 +18,8 @@ public enum BootstrapError: Error, Sendable {
   case missingProgram(String, package: String)
   /// The engine can't do what was asked for; `instead` says which one can.
   case unsupported(engine: String, what: String, instead: String?)
+  /// This user has no subordinate ids in this file, or too few.
+  case noSubordinateIdentities(FilePath)
   /// The engine needs root.
   case needsRoot(engine: String)
   /// Programs of the architecture don't run on this machine.
@@ -80,6 +82,8 @@ extension BootstrapError: CustomStringConvertible {
       "\(program) is not installed (Debian package \(package))"
     case .unsupported(let engine, let what, let instead):
       "the engine \(engine) has no \(what)" + (instead.map { ": use --engine \($0)" } ?? "")
+    case .noSubordinateIdentities(let file):
+      "this user has no range of 65536 ids in \(file), which a user namespace needs"
     case .needsRoot(let engine): "the engine \(engine) needs root: use --engine mmdebstrap without it"
     case .foreignArchitecture(let name, let reason):
       "programs of the architecture \(name) don't run here: \(reason)"

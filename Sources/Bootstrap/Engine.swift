@@ -28,12 +28,15 @@ public enum EngineName: String, CaseIterable, Sendable {
   case mmdebstrap
   /// debootstrap.
   case debootstrap
+  /// Garboard itself.
+  case native
 
   /// The engine of this name.
   public var engine: any Engine {
     switch self {
     case .mmdebstrap: MmdebstrapEngine()
     case .debootstrap: DebootstrapEngine()
+    case .native: NativeEngine { job in try NativeEngine.listed(job) }
     }
   }
 }

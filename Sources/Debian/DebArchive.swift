@@ -1,4 +1,4 @@
-public import Posix
+import Posix
 
 /// Where the parts of a binary package are in its file; see deb(5).
 ///

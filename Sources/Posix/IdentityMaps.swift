@@ -1,5 +1,5 @@
 import Glibc
-public import SystemPackage
+import SystemPackage
 
 /// What the users and groups of a user namespace stand for outside; see user_namespaces(7).
 public struct IdentityMaps: Sendable, Equatable {

@@ -10,7 +10,6 @@ import Synchronization
 import SystemPackage
 
 /// A Debian base image from a mirror.
-@main
 struct GarboardBootstrap: GarboardTool {
   static let name = "garboard-bootstrap"
   static let abstract = "Make a Debian base image from a mirror"

@@ -4,14 +4,13 @@ import Debian
 import Glibc
 import Posix
 import Rootfs
+import SystemPackage
 
 /// What unpacking a package found.
 struct UnpackedPackage: Sendable {
   let package: NativePackage
   /// The paths for dpkg's list, from `/.` on, in the order of the archive.
   var list: [[UInt8]] = []
-  /// The md5 sums that are recorded for conffiles which are in their place already, in hexadecimal.
-  var sums: [[UInt8]: [UInt8]] = [:]
   /// Triggers of changed files.
   var triggers: Set<[UInt8]> = []
 }
@@ -36,7 +35,18 @@ final class PackageUnpack {
   private let claims: TreeClaims
   private let rules: Rules
   private let buffer = UnsafeMutableRawBufferPointer.allocate(byteCount: 256 << 10, alignment: 4096)
-  private var parent: (path: [UInt8], descriptor: Descriptor)?
+  private var parent: OpenFolder?
+
+  /// The directory of the last entry.
+  private final class OpenFolder {
+    let path: [UInt8]
+    let descriptor: Descriptor
+
+    init(_ path: [UInt8], _ descriptor: consuming Descriptor) {
+      self.path = path
+      self.descriptor = descriptor
+    }
+  }
 
   init(root: Int32, claims: TreeClaims, rules: Rules) {
     self.root = root
@@ -89,8 +99,9 @@ final class PackageUnpack {
     }
     switch entry.kind {
     case .file:
-      let sum = conffiles.contains(path) && rules.isFirstRound ? MD5() : nil
-      if try writeFile(target, entry, reader, package, sum), let sum { result.sums[path] = sum.finish() }
+      if try writeFile(target, entry, reader, package), rules.isFirstRound, conffiles.contains(path) {
+        try offerConffile(target)
+      }
     case .symlink:
       try make(target, entry, package) { relative, name throws(PosixError) in
         try relative.makeSymlink(name, to: entry.linkTarget, shown: shown(target))
@@ -154,7 +165,7 @@ final class PackageUnpack {
     parent = nil
     let opened = try open(Array(folder))
     let raw = opened.raw
-    parent = (Array(folder), opened)
+    parent = OpenFolder(Array(folder), opened)
     return try body(Relative(raw), Array(name(of: path)))
   }
 
@@ -196,7 +207,7 @@ final class PackageUnpack {
   }
 
   private func writeFile(
-    _ path: [UInt8], _ entry: Entry, _ reader: TarReader, _ package: NativePackage, _ sum: MD5?
+    _ path: [UInt8], _ entry: Entry, _ reader: TarReader, _ package: NativePackage
   ) throws -> Bool {
     try withParent(of: path) { relative, name in
       // Setuid bits go with a change of owner, so they come after it.
@@ -214,7 +225,6 @@ final class PackageUnpack {
         let count = try reader.read(into: buffer)
         if count == 0 { break }
         let part = UnsafeRawBufferPointer(rebasing: buffer[..<count])
-        sum?.add(part)
         do throws(PosixError) { try file.write(part) } catch {
           throw PosixError("write", shown(path), error.errno)
         }
@@ -232,12 +242,21 @@ final class PackageUnpack {
     }
   }
 
+  /// A first package's configuration file is in its place, for the scripts of others, and beside it for
+  /// dpkg, which finds on configuring that both are the same.
+  private func offerConffile(_ path: [UInt8]) throws {
+    try withParent(of: path) { relative, name in
+      try relative.makeLink(
+        name + Array(".dpkg-new".utf8), to: name, in: relative, shown: shown(path) + ".dpkg-new")
+    }
+  }
+
   private func make(
     _ path: [UInt8], _ entry: Entry, _ package: NativePackage, keepsMetadata: Bool = false,
     _ body: (Relative, [UInt8]) throws(PosixError) -> Void
   ) throws {
     try withParent(of: path) { relative, name in
-      do {
+      do throws(PosixError) {
         try body(relative, name)
       } catch {
         if error.errno != .fileExists { throw error }

@@ -1,0 +1,149 @@
+import Archive
+import Debian
+import Glibc
+import Posix
+import SystemPackage
+
+/// dpkg's database in a root directory, as dpkg itself writes it on unpacking; see dpkg's
+/// `lib/dpkg/dbmodify.c`, `infodb-*.c` and `triglib.c`.
+///
+/// dpkg reads it afterwards and writes it anew, so only what it would understand matters, not how it looks.
+struct DpkgDatabase {
+  private let folder: FilePath
+
+  init(root: FilePath) { folder = root.appending("var/lib/dpkg") }
+
+  /// One of its files; empty when it is missing.
+  func read(_ name: String) throws(BootstrapError) -> [UInt8] {
+    let path = folder.appending(name)
+    return fileExists(path) ? try readHostFile(path, limit: 256 << 20) : []
+  }
+
+  /// Adds packages that have just been unpacked.
+  func add(_ unpacked: [UnpackedPackage]) throws {
+    if unpacked.isEmpty { return }
+    let directory = try openFile(folder.appending("info"), .directory)
+    let info = Relative(directory.raw)
+    try write("info/format", Array("1\n".utf8))
+    var status: [UInt8] = []
+    for package in unpacked {
+      try writeInfo(package, info)
+      status += Self.stanza(package.package.control)
+    }
+    try append("status", status)
+    try addInterests(unpacked)
+    try addTriggers(unpacked)
+  }
+
+  /// The paragraph of a package that is unpacked and not configured.
+  static func stanza(_ control: PackageControl) -> [UInt8] {
+    var text: [UInt8] = []
+    // After the first line, which names the package.
+    let end = control.control.firstIndex(of: 0x0a) ?? control.control.endIndex
+    text += control.control[..<end]
+    text += Array("\nStatus: install ok unpacked".utf8)
+    text += control.control[end...]
+    if !control.conffiles.isEmpty {
+      text += Array("\nConffiles:".utf8)
+      for path in control.conffiles { text += Array("\n ".utf8) + path + Array(" newconffile".utf8) }
+    }
+    return text + Array("\n\n".utf8)
+  }
+
+  private func writeInfo(_ unpacked: UnpackedPackage, _ info: Relative) throws {
+    let control = unpacked.package.control
+    func add(_ suffix: [UInt8], _ bytes: [UInt8], _ mode: UInt16, _ time: (Int64, UInt32)?) throws {
+      let name = Array(control.infoName.utf8) + [0x2e] + suffix
+      guard let file = try info.createFile(name, mode: mode, shown: displayed(name)) else {
+        throw DebError(unpacked.package.file, .control("\(displayed(name)) is there already"))
+      }
+      let raw = file.raw
+      try bytes.withUnsafeBytes { try writeAll(raw, $0) }
+      if let time { try file.setModified(seconds: time.0, nanoseconds: time.1, shown: displayed(name)) }
+    }
+    for file in control.files {
+      try add(file.name, file.bytes, file.mode, (file.modified.seconds, file.modified.nanoseconds))
+    }
+    var list: [UInt8] = []
+    for path in unpacked.list { list += path + [0x0a] }
+    try add(Array("list".utf8), list, 0o644, nil)
+  }
+
+  // MARK: Triggers
+
+  private struct Interest {
+    var trigger: [UInt8]
+    var line: [UInt8]
+  }
+
+  /// What packages want to be woken by: paths in `triggers/File`, names in files of their own.
+  private func addInterests(_ unpacked: [UnpackedPackage]) throws {
+    var files: [UInt8] = []
+    for package in unpacked {
+      let control = package.package.control
+      guard let text = control.file("triggers")?.bytes else { continue }
+      for words in Self.words(text) {
+        guard words.count == 2 else { continue }
+        let noawait: [UInt8]
+        switch String(decoding: words[0], as: UTF8.self) {
+        case "interest", "interest-await": noawait = []
+        case "interest-noawait": noawait = Array("/noawait".utf8)
+        default: continue
+        }
+        let who = Array(control.infoName.utf8) + noawait
+        if words[1].first == 0x2f {
+          files += words[1]
+          files.append(0x20)
+          files += who
+          files.append(0x0a)
+        } else if words[1].allSatisfy({ $0 > 0x20 && $0 < 0x7f && $0 != 0x2f }), words[1].first != 0x2e {
+          try append("triggers/" + String(decoding: words[1], as: UTF8.self), who + [0x0a])
+        }
+      }
+    }
+    if !files.isEmpty { try append("triggers/File", files) }
+  }
+
+  private static func words(_ text: [UInt8]) -> [[ArraySlice<UInt8>]] {
+    text.split(separator: 0x0a).map { line in
+      line.prefix { $0 != 0x23 }.split { $0 == 0x20 || $0 == 0x09 || $0 == 0x0d }
+    }
+  }
+
+  /// The paths that triggers watch.
+  func watchedPaths() throws(BootstrapError) -> Set<[UInt8]> {
+    Set(Self.words(try read("triggers/File")).compactMap { $0.first.map(Array.init) })
+  }
+
+  /// Triggers that unpacking has activated, for dpkg to take up at its next start.
+  private func addTriggers(_ unpacked: [UnpackedPackage]) throws {
+    let all = unpacked.reduce(into: Set<[UInt8]>()) { $0.formUnion($1.triggers) }
+    if all.isEmpty { return }
+    var text: [UInt8] = []
+    for trigger in all.sorted(by: { $0.lexicographicallyPrecedes($1) }) { text += trigger + Array(" -\n".utf8) }
+    try append("triggers/Unincorp", text)
+  }
+
+  // MARK: Files
+
+  /// Takes paths out of the list of a package whose files another has replaced.
+  func remove(_ paths: Set<[UInt8]>, fromListOf control: PackageControl) throws(BootstrapError) {
+    let name = "info/\(control.infoName).list"
+    var kept: [UInt8] = []
+    for line in try read(name).split(separator: 0x0a) {
+      if paths.contains(TreeClaims.canonical(Array(line.dropFirst()))) { continue }
+      kept += line + [0x0a]
+    }
+    try write(name, kept)
+  }
+
+  func write(_ name: String, _ bytes: [UInt8]) throws(BootstrapError) {
+    let path = folder.appending(name)
+    _ = path.withPlatformString { unlink($0) }
+    try writeHostFile(path, bytes)
+  }
+
+  private func append(_ name: String, _ bytes: [UInt8]) throws(BootstrapError) {
+    try write(name, try read(name) + bytes)
+  }
+}
