@@ -70,7 +70,7 @@ let package = Package(
     module("Fetch", ["CCurl", "Posix", system]),
     module(
       "SizeReport", ["Image", "OCI", "Debian", "Rootfs", "Archive", "Codec", "Digest", "Posix", system]),
-    module("Bootstrap", ["Debian", "Rootfs", "Archive", "Codec", "Posix", system]),
+    module("Bootstrap", ["Debian", "Rootfs", "Archive", "Codec", "Digest", "Posix", system]),
 
     // Floor 4: the command lines.
     module(

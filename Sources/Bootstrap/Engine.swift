@@ -32,11 +32,15 @@ public enum EngineName: String, CaseIterable, Sendable {
   case native
 
   /// The engine of this name.
-  public var engine: any Engine {
+  ///
+  /// - Parameters:
+  ///   - storage: where the native engine makes the tree.
+  ///   - jobs: how many packages it unpacks at a time.
+  public func engine(storage: NativeEngine.Storage = .auto, jobs: Int? = nil) -> any Engine {
     switch self {
     case .mmdebstrap: MmdebstrapEngine()
     case .debootstrap: DebootstrapEngine()
-    case .native: NativeEngine { job in try NativeEngine.listed(job) }
+    case .native: NativeEngine(storage: storage, jobs: jobs) { job in try NativeEngine.listed(job) }
     }
   }
 }

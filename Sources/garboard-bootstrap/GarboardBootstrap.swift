@@ -35,8 +35,11 @@ struct GarboardBootstrap: GarboardTool {
   @OptionGroup(title: "Image") var image: ImageOptions
   @OptionGroup(title: "Packages") var packages: PackageOptions
 
-  @Option(help: "What makes the system: mmdebstrap or debootstrap.")
+  @Option(help: "What makes the system: native, mmdebstrap or debootstrap.")
   var engine = EngineName.mmdebstrap
+
+  @Option(help: "Where the engine native makes the system: auto, memory or disk ($TMPDIR).")
+  var storage = NativeEngine.Storage.auto
 
   @Option(
     help: ArgumentHelp(
@@ -67,7 +70,7 @@ struct GarboardBootstrap: GarboardTool {
     defer { progress.finish() }
     let isVerbose = common.verbose > 0
     let bootstrapper = Bootstrapper(
-      request, engine: engine.engine,
+      request, engine: engine.engine(storage: storage, jobs: common.jobs),
       observer: BootstrapObserver(
         line: { if isVerbose { Console.shared.verbose($0) } }, phase: { progress.setTitle("\($0)") }))
     let list = try bootstrapper.mirrors()
@@ -93,5 +96,6 @@ struct GarboardBootstrap: GarboardTool {
 }
 
 extension EngineName: ExpressibleByArgument {}
+extension NativeEngine.Storage: ExpressibleByArgument {}
 extension BootstrapRequest.Variant: ExpressibleByArgument {}
 extension BootstrapRequest.Mode: ExpressibleByArgument {}

@@ -28,80 +28,117 @@ struct DpkgDatabase {
     var status: [UInt8] = []
     for package in unpacked {
       try writeInfo(package, info)
-      status += Self.stanza(package.package.control)
+      status += Self.stanza(package.package.control) { _ in Self.newConffile }
     }
     try append("status", status)
-    try addInterests(unpacked)
+    for (name, text) in Self.interests(unpacked) { try append(name, text) }
     try addTriggers(unpacked)
   }
 
+  /// What dpkg writes for the sum of a configuration file that it has not put into its place yet.
+  private static let newConffile = Array("newconffile".utf8)
+
   /// The paragraph of a package that is unpacked and not configured.
-  static func stanza(_ control: PackageControl) -> [UInt8] {
+  ///
+  /// - Parameter sum: what stands for the md5 sum of a configuration file.
+  static func stanza(_ control: PackageControl, sum: ([UInt8]) -> [UInt8]) -> [UInt8] {
     var text: [UInt8] = []
     // After the first line, which names the package.
     let end = control.control.firstIndex(of: 0x0a) ?? control.control.endIndex
     text += control.control[..<end]
     text += Array("\nStatus: install ok unpacked".utf8)
     text += control.control[end...]
-    if !control.conffiles.isEmpty {
+    if !control.conffiles.isEmpty || !control.formerConffiles.isEmpty {
       text += Array("\nConffiles:".utf8)
-      for path in control.conffiles { text += Array("\n ".utf8) + path + Array(" newconffile".utf8) }
+      for path in control.conffiles { text += [0x0a, 0x20] + path + [0x20] + sum(path) }
+      for path in control.formerConffiles {
+        text += [0x0a, 0x20] + path + Array(" newconffile remove-on-upgrade".utf8)
+      }
     }
     return text + Array("\n\n".utf8)
   }
 
+  /// The whole database of packages that lie in their places and are not configured, as files of a root.
+  ///
+  /// - Parameter sums: the md5 sums of a package's configuration files, by path.
+  static func parts(
+    _ unpacked: [UnpackedPackage], sums: (NativePackage) -> [[UInt8]: [UInt8]]
+  ) -> [RootPart] {
+    let base = "var/lib/dpkg/"
+    var parts = [RootPart(base + "info/format", mode: 0o644, content: .file(Array("1\n".utf8)))]
+    var status: [UInt8] = []
+    for package in unpacked.sorted(by: { $0.package.control.infoName < $1.package.control.infoName }) {
+      let control = package.package.control
+      let known = sums(package.package)
+      status += stanza(control) { known[$0] ?? newConffile }
+      let name = base + "info/" + control.infoName + "."
+      for file in control.files {
+        var part = RootPart(
+          name + String(decoding: file.name, as: UTF8.self), mode: UInt32(file.mode),
+          content: .file(file.bytes))
+        part.seconds = file.modified.seconds
+        parts.append(part)
+      }
+      parts.append(RootPart(name + "list", mode: 0o644, content: .file(list(package))))
+    }
+    parts.append(RootPart(base + "status", mode: 0o644, content: .file(status)))
+    for (name, text) in interests(unpacked) {
+      parts.append(RootPart(base + name, mode: 0o644, content: .file(text)))
+    }
+    return parts
+  }
+
+  private static func list(_ unpacked: UnpackedPackage) -> [UInt8] {
+    var list: [UInt8] = []
+    for path in unpacked.list { list += path + [0x0a] }
+    return list
+  }
+
   private func writeInfo(_ unpacked: UnpackedPackage, _ info: Relative) throws {
     let control = unpacked.package.control
-    func add(_ suffix: [UInt8], _ bytes: [UInt8], _ mode: UInt16, _ time: (Int64, UInt32)?) throws {
+    func add(_ suffix: [UInt8], _ bytes: [UInt8], _ mode: UInt16, _ time: Timestamp?) throws {
       let name = Array(control.infoName.utf8) + [0x2e] + suffix
       guard let file = try info.createFile(name, mode: mode, shown: displayed(name)) else {
         throw DebError(unpacked.package.file, .control("\(displayed(name)) is there already"))
       }
       let raw = file.raw
       try bytes.withUnsafeBytes { try writeAll(raw, $0) }
-      if let time { try file.setModified(seconds: time.0, nanoseconds: time.1, shown: displayed(name)) }
+      if let time {
+        try file.setModified(seconds: time.seconds, nanoseconds: time.nanoseconds, shown: displayed(name))
+      }
     }
-    for file in control.files {
-      try add(file.name, file.bytes, file.mode, (file.modified.seconds, file.modified.nanoseconds))
-    }
-    var list: [UInt8] = []
-    for path in unpacked.list { list += path + [0x0a] }
-    try add(Array("list".utf8), list, 0o644, nil)
+    for file in control.files { try add(file.name, file.bytes, file.mode, file.modified) }
+    try add(Array("list".utf8), Self.list(unpacked), 0o644, nil)
   }
 
   // MARK: Triggers
 
-  private struct Interest {
-    var trigger: [UInt8]
-    var line: [UInt8]
-  }
-
   /// What packages want to be woken by: paths in `triggers/File`, names in files of their own.
-  private func addInterests(_ unpacked: [UnpackedPackage]) throws {
+  private static func interests(_ unpacked: [UnpackedPackage]) -> [(name: String, text: [UInt8])] {
     var files: [UInt8] = []
+    var named: [String: [UInt8]] = [:]
     for package in unpacked {
       let control = package.package.control
       guard let text = control.file("triggers")?.bytes else { continue }
-      for words in Self.words(text) {
-        guard words.count == 2 else { continue }
+      for words in words(text) where words.count == 2 {
         let noawait: [UInt8]
         switch String(decoding: words[0], as: UTF8.self) {
         case "interest", "interest-await": noawait = []
         case "interest-noawait": noawait = Array("/noawait".utf8)
         default: continue
         }
-        let who = Array(control.infoName.utf8) + noawait
+        let who = Array(control.infoName.utf8) + noawait + [0x0a]
         if words[1].first == 0x2f {
           files += words[1]
           files.append(0x20)
           files += who
-          files.append(0x0a)
         } else if words[1].allSatisfy({ $0 > 0x20 && $0 < 0x7f && $0 != 0x2f }), words[1].first != 0x2e {
-          try append("triggers/" + String(decoding: words[1], as: UTF8.self), who + [0x0a])
+          named["triggers/" + String(decoding: words[1], as: UTF8.self), default: []] += who
         }
       }
     }
-    if !files.isEmpty { try append("triggers/File", files) }
+    let others = named.sorted { $0.key < $1.key }.map { ($0.key, $0.value) }
+    return (files.isEmpty ? [] : [("triggers/File", files)]) + others
   }
 
   private static func words(_ text: [UInt8]) -> [[ArraySlice<UInt8>]] {

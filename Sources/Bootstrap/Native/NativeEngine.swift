@@ -66,19 +66,36 @@ public struct NativeEngine: Engine {
 
   /// The engine.
   ///
-  /// - Parameter provide: finds and fetches the packages of a request.
-  public init(_ provide: @escaping @Sendable (BootstrapJob) throws -> Packages) { self.provide = provide }
+  /// - Parameters:
+  ///   - storage: where the tree is made.
+  ///   - jobs: how many packages are unpacked at a time; the number of processors when nil.
+  ///   - provide: finds and fetches the packages of a request.
+  public init(
+    storage: Storage = .auto, jobs: Int? = nil,
+    _ provide: @escaping @Sendable (BootstrapJob) throws -> Packages
+  ) {
+    self.storage = storage
+    self.jobs = jobs
+    self.provide = provide
+  }
 
   /// `native`.
   public var name: String { "native" }
 
   /// All variants.
   public func check(_ request: BootstrapRequest) throws(BootstrapError) {
+    if request.variant == .extract {
+      let hooks = request.hooks
+      if !(hooks.setup + hooks.extract + hooks.essential + hooks.customize).isEmpty {
+        throw .unsupported(engine: name, what: "hooks in the variant extract", instead: "mmdebstrap")
+      }
+      return
+    }
     if request.mode == .root, geteuid() != 0 { throw .needsRoot(engine: "native in mode root") }
     if isUnshared(request), Command.find("newuidmap") == nil {
       throw .missingProgram("newuidmap", package: "uidmap")
     }
-    if let architecture = request.architecture, request.variant != .extract {
+    if let architecture = request.architecture {
       try checkArchitecture(architecture)
     }
   }
@@ -110,21 +127,23 @@ public struct NativeEngine: Engine {
     order.extractHooks = job.request.hooks.extract
     order.essentialHooks = job.request.hooks.essential
     order.customizeHooks = job.request.hooks.customize
-    try makeDirectories(root, permissions: 0o755)
-
-    var command = Command(program, [RootProcess.argument])
-    command.environment = engineEnvironment(temporary: job.folder, epoch: nil)
-    command.isolation = [.mounts, .processes, .communication, .names, .session]
-    if order.isUnshared {
-      command.isolation.insert(.users)
-      command.identities = try subordinateIdentities()
+    if job.request.variant == .extract {
+      let entries = try ExtractedEntries(order, temporary: job.folder)
+      defer { withExtendedLifetime(files) {} }
+      return try body(BootstrapTree(content: .entries(entries), normaliser: .mmdebstrap(epoch: job.epoch)))
     }
-    command.inherited = order.packages.map(\.descriptor)
-    let input = try makeTemporaryFile(in: job.folder)
-    try order.encoded.withUnsafeBytes { try input.write($0, at: 0) }
-    command.input = .descriptor(input.raw)
+    try makeDirectories(root, permissions: 0o755)
+    let isForeignTree = order.isUnshared && order.storage == .disk
+    // Its own root, which is another user outside, makes a directory in it.
+    if isForeignTree { _ = root.withPlatformString { chmod($0, 0o777) } }
+    defer { if isForeignTree { try? removeForeignTree(order, job) } }
+
     var pipe = try Pipe()
     let writer = pipe.takeWriter()
+    var command = try command(order, job)
+    command.inherited = order.packages.map(\.descriptor)
+    let input = try Self.file(of: order, in: job.folder)
+    command.input = .descriptor(input.raw)
     command.output = .descriptor(writer.raw)
     let log = EngineLog(program: name, onLine: job.observer.line, onPhase: job.observer.phase)
     let process = try EngineProcess(command, log: log, capturesOutput: false)
@@ -140,6 +159,40 @@ public struct NativeEngine: Engine {
       if let failure = tar.failure { throw BootstrapError.engineFailed(failure) }
       throw error
     }
+  }
+
+  /// The process that makes the root, in namespaces of its own.
+  private func command(_ order: RootOrder, _ job: BootstrapJob) throws(BootstrapError) -> Command {
+    var command = Command(program, [RootProcess.argument])
+    command.environment = engineEnvironment(temporary: job.folder, epoch: nil)
+    command.isolation = [.mounts, .processes, .communication, .names, .session]
+    if order.isUnshared {
+      command.isolation.insert(.users)
+      command.identities = try subordinateIdentities()
+    }
+    return command
+  }
+
+  private static func file(of order: RootOrder, in folder: FilePath) throws(PosixError) -> Descriptor {
+    let file = try makeTemporaryFile(in: folder)
+    var failure: PosixError?
+    order.encoded.withUnsafeBytes { bytes in
+      do throws(PosixError) { try file.write(bytes, at: 0) } catch { failure = error }
+    }
+    if let failure { throw failure }
+    return file
+  }
+
+  /// Removes a tree on the disk that belongs to other users than this one.
+  private func removeForeignTree(_ order: RootOrder, _ job: BootstrapJob) throws {
+    var order = order
+    order.removes = true
+    order.packages = []
+    var command = try command(order, job)
+    let input = try Self.file(of: order, in: job.folder)
+    command.input = .descriptor(input.raw)
+    let log = EngineLog(program: name)
+    _ = try EngineProcess(command, log: log, capturesOutput: true).finish()
   }
 
   /// Memory, when what is available is three times what the packages say they take, and then some.

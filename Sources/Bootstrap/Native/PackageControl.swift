@@ -31,8 +31,10 @@ struct PackageControl: Sendable {
   let replaces: [String]
   /// Names that it stands for too.
   let provides: [String]
-  /// Paths with their leading slash; those that are marked `remove-on-upgrade` are none.
+  /// Configuration files that it has, with their leading slash.
   let conffiles: [[UInt8]]
+  /// Configuration files of earlier versions that an upgrade takes away (`remove-on-upgrade`).
+  let formerConffiles: [[UInt8]]
 
   /// Reads `control.tar` of a package.
   init(_ raw: Int32, _ archive: DebArchive, file: String) throws {
@@ -78,12 +80,25 @@ struct PackageControl: Sendable {
           Self.groups(value("Replaces")).map { $0[0] }, Self.groups(value("Provides")).map { $0[0] }
         )
       }
-    let list = files.first { $0.name == Array("conffiles".utf8) }?.bytes ?? []
-    conffiles = list.split(separator: 0x0a).compactMap { line in
+    (conffiles, formerConffiles) = Self.conffiles(
+      files.first { $0.name == Array("conffiles".utf8) }?.bytes ?? [])
+  }
+
+  /// See deb-conffiles(5): a path on each line, perhaps after a flag.
+  private static func conffiles(_ text: [UInt8]) -> (own: [[UInt8]], former: [[UInt8]]) {
+    var own: [[UInt8]] = []
+    var former: [[UInt8]] = []
+    let flag = Array("remove-on-upgrade".utf8)
+    for line in text.split(separator: 0x0a) {
       var path = line
       while let last = path.last, last <= 0x20 { path.removeLast() }
-      return path.first == 0x2f ? Array(path) : nil
+      if path.first == 0x2f {
+        own.append(Array(path))
+      } else if path.starts(with: flag) {
+        former.append(Array(path.dropFirst(flag.count).drop { $0 <= 0x20 }))
+      }
     }
+    return (own, former.filter { $0.first == 0x2f })
   }
 
   /// How dpkg names its files in `info`: with the architecture where several can be installed at once.

@@ -22,7 +22,8 @@ final class RootBuild {
   init(_ order: RootOrder, log: RootLog) {
     self.order = order
     self.log = log
-    root = FilePath(order.root)
+    // A directory of the user outside is not root's inside, but what is made in it is.
+    root = order.storage == .disk ? FilePath(order.root).appending("tree") : FilePath(order.root)
     scripts = PackageScripts(root: root, order: order, log: log)
   }
 
@@ -34,6 +35,7 @@ final class RootBuild {
     if order.storage == .memory {
       try mount("garboard", at: root, type: "tmpfs", data: "mode=755,size=100%,nr_inodes=0")
     }
+    if order.storage == .disk { try makeDirectories(root, permissions: 0o755) }
     var setup = RootSetup(root: root, order: order)
     try setup.prepare()
     try hooks(order.setupHooks, "setup")

@@ -40,8 +40,8 @@ struct RootOrder: Sendable, Equatable {
   var jobs: UInt32
   var architecture: String
   var suite: String
-  /// Whether packages are only unpacked.
-  var isExtraction = false
+  /// Whether nothing is made, but what an earlier process has left is removed.
+  var removes = false
   /// Whether this runs in a user namespace.
   var isUnshared = false
   var packages: [Package] = []
@@ -85,7 +85,7 @@ extension RootOrder {
     writer.add(UInt64(jobs))
     writer.add(architecture)
     writer.add(suite)
-    writer.add(isExtraction ? 1 : 0)
+    writer.add(removes ? 1 : 0)
     writer.add(isUnshared ? 1 : 0)
     writer.add(UInt64(packages.count))
     for package in packages {
@@ -115,7 +115,7 @@ extension RootOrder {
     jobs = UInt32(truncatingIfNeeded: reader.number())
     architecture = reader.text()
     suite = reader.text()
-    isExtraction = reader.number() == 1
+    removes = reader.number() == 1
     isUnshared = reader.number() == 1
     packages = reader.list { reader in
       let descriptor = Int32(truncatingIfNeeded: reader.number())

@@ -26,6 +26,10 @@ public enum RootProcess {
         log.error("not an order for this program")
         return 1
       }
+      if order.removes {
+        try removeTree(FilePath(order.root).appending("tree"))
+        return 0
+      }
       let build = RootBuild(order, log: log)
       try build.run()
       try RootTar(root: build.root, epoch: order.epoch).write(to: 1)
@@ -50,7 +54,7 @@ struct RootTar {
     let dev = try EntryPath("dev")
     options.enters = { $0 != dev }
     let scan = try DirectoryScan(root, options: options)
-    let normaliser = Normaliser.debootstrap(epoch: epoch)
+    let normaliser = Normaliser.native(epoch: epoch)
     let entries = NormalisedEntries(scan, normaliser)
     let buffer = UnsafeMutableRawBufferPointer.allocate(byteCount: 256 << 10, alignment: 4096)
     defer { buffer.deallocate() }
@@ -73,7 +77,8 @@ struct RootTar {
     try output.flush()
   }
 
-  private static func devices(_ epoch: Int64) throws -> [Entry] {
+  /// `dev` and what is in it.
+  static func devices(_ epoch: Int64) throws -> [Entry] {
     func entry(_ name: String, _ kind: EntryKind, _ mode: UInt16) throws -> Entry {
       var entry = Entry(try EntryPath(name.isEmpty ? "dev" : "dev/" + name), kind, mode: mode)
       entry.modified = Timestamp(seconds: epoch)

@@ -23,44 +23,62 @@ struct RootSetup {
     "var/lib/dpkg/info", "var/lib/dpkg/alternatives", "var/lib/dpkg/updates", "tmp",
   ]
 
+  /// Where apt downloads to, as a user of its own.
+  static let privateDirectories = ["var/cache/apt/archives/partial", "var/lib/apt/lists/partial"]
+
   /// Empty files that apt and dpkg make to lock each other out.
   private static let locks = [
     "var/cache/apt/archives/lock", "var/lib/apt/lists/lock", "var/lib/dpkg/lock", "var/lib/dpkg/lock-frontend",
   ]
 
-  /// Makes what is there before the first package.
+  /// What is there before the first package: directories and files in order, each directory before what is
+  /// in it.
+  static func beginning(_ order: RootOrder) -> [RootPart] {
+    var parts: [RootPart] = []
+    for name in directories { parts.append(RootPart(name, mode: name == "tmp" ? 0o1777 : 0o755)) }
+    for name in privateDirectories {
+      parts.append(RootPart(name, mode: 0o700))
+    }
+    for name in locks { parts.append(RootPart(name, mode: 0o640, content: .file([]))) }
+    func add(_ path: String, _ text: String) {
+      parts.append(RootPart(path, mode: 0o644, content: .file(Array(text.utf8))))
+    }
+    add("var/lib/dpkg/status", "")
+    add("var/lib/dpkg/arch", order.architecture + "\n")
+    add("etc/fstab", "# UNCONFIGURED FSTAB FOR BASE SYSTEM\n")
+    for file in order.files { parts.append(RootPart(file.path, mode: 0o644, content: .file(file.bytes))) }
+    return parts
+  }
+
+  /// Makes it.
   func prepare() throws {
     try check(root, 0o755)
-    for name in Self.directories {
-      try makeDirectories(root.pushing(FilePath(name)), permissions: 0o755)
-    }
-    try check(root.appending("tmp"), 0o1777)
-    for name in ["var/cache/apt/archives/partial", "var/lib/apt/lists/partial"] {
-      try check(root.pushing(FilePath(name)), 0o700)
-    }
-    for name in Self.locks { try writeHostFile(root.pushing(FilePath(name)), [], permissions: 0o640) }
-    try writeHostFile(root.appending("var/lib/dpkg/status"), [])
-    try writeHostFile(root.appending("var/lib/dpkg/arch"), Array((order.architecture + "\n").utf8))
-    try writeHostFile(root.appending("etc/fstab"), Array("# UNCONFIGURED FSTAB FOR BASE SYSTEM\n".utf8))
-    for file in order.files {
-      let path = root.pushing(FilePath(file.path))
-      try makeDirectories(path.removingLastComponent(), permissions: 0o755)
-      try writeHostFile(path, file.bytes)
+    for part in Self.beginning(order) {
+      let path = root.pushing(FilePath(part.path))
+      switch part.content {
+      case .directory:
+        try makeDirectories(path, permissions: 0o755)
+        try check(path, part.mode)
+      case .file(let bytes):
+        try makeDirectories(path.removingLastComponent(), permissions: 0o755)
+        try writeHostFile(path, bytes, permissions: part.mode)
+      }
     }
     // For scripts that ask the network; both go at the end when they are still the same.
     for name in ["resolv.conf", "hostname"] {
       let own = FilePath("/etc").appending(name)
       if fileExists(own) { try writeHostFile(root.appending("etc").appending(name), try readHostFile(own)) }
     }
-    // Packages of a merged /usr have their files there and its symlinks in base-files, which may come later.
-    for name in ["bin", "lib", "sbin"] {
-      try makeDirectories(root.appending("usr").appending(name), permissions: 0o755)
-      try makeLink("usr/" + name, at: root.appending(name))
+    for (name, target) in Self.mergedLinks(order.architecture) {
+      try makeDirectories(root.pushing(FilePath(target)), permissions: 0o755)
+      try makeLink(target, at: root.appending(name))
     }
-    if ["amd64", "loong64", "mips64el", "ppc64", "ppc64el", "s390x", "x32"].contains(order.architecture) {
-      try makeDirectories(root.appending("usr/lib64"), permissions: 0o755)
-      try makeLink("usr/lib64", at: root.appending("lib64"))
-    }
+  }
+
+  /// The symlinks of a merged `/usr`. They are in base-files, which may come later than files below them.
+  static func mergedLinks(_ architecture: String) -> [(name: String, target: String)] {
+    let has64 = ["amd64", "loong64", "mips64el", "ppc64", "ppc64el", "s390x", "x32"].contains(architecture)
+    return (["bin", "lib", "sbin"] + (has64 ? ["lib64"] : [])).map { ($0, "usr/" + $0) }
   }
 
   private func check(_ path: FilePath, _ mode: UInt32) throws(BootstrapError) {
@@ -165,8 +183,10 @@ struct RootSetup {
       else { continue }
       _ = copy.withPlatformString { unlink($0) }
     }
+    let identity = root.appending("etc/machine-id")
+    if identity.withPlatformString({ unlink($0) }) == 0 { try writeHostFile(identity, []) }
     if let user = try aptUser() {
-      for name in ["var/cache/apt/archives/partial", "var/lib/apt/lists/partial"] {
+      for name in Self.privateDirectories {
         let path = root.pushing(FilePath(name))
         _ = path.withPlatformString { lchown($0, user, 0) }
       }
@@ -188,6 +208,30 @@ struct RootSetup {
       }
     }
     return nil
+  }
+}
+
+/// Something that is in a root without belonging to a package.
+struct RootPart: Sendable {
+  /// What it is.
+  enum Content: Sendable {
+    case directory
+    case file([UInt8])
+
+    var isDirectory: Bool { if case .directory = self { true } else { false } }
+  }
+
+  /// Its path, without a leading slash.
+  var path: String
+  var mode: UInt32
+  /// When its content was last changed, in seconds since 1970; the newest time of the image when nil.
+  var seconds: Int64?
+  var content: Content
+
+  init(_ path: String, mode: UInt32, content: Content = .directory) {
+    self.path = path
+    self.mode = mode
+    self.content = content
   }
 }
 
