@@ -25,14 +25,34 @@ struct DpkgDatabase {
     let directory = try openFile(folder.appending("info"), .directory)
     let info = Relative(directory.raw)
     try write("info/format", Array("1\n".utf8))
-    var status: [UInt8] = []
+    var stanzas = Self.stanzas(try read("status"))
     for package in unpacked {
       try writeInfo(package, info)
-      status += Self.stanza(package.package.control) { _ in Self.newConffile }
+      stanzas.append(Self.stanza(package.package.control) { _ in Self.newConffile })
     }
-    try append("status", status)
+    // By name, as dpkg writes it: the order in which it configures depends on what it reads first.
+    stanzas.sort { $0.lexicographicallyPrecedes($1) }
+    try write("status", Array(stanzas.joined()))
     for (name, text) in Self.interests(unpacked) { try append(name, text) }
     try addTriggers(unpacked)
+  }
+
+  /// The paragraphs of a status file, which begin with the package's name.
+  private static func stanzas(_ text: [UInt8]) -> [[UInt8]] {
+    var result: [[UInt8]] = []
+    var start = 0
+    var index = 0
+    while index + 1 < text.count {
+      if text[index] == 0x0a, text[index + 1] == 0x0a {
+        result.append(Array(text[start..<(index + 2)]))
+        start = index + 2
+        index = start
+      } else {
+        index += 1
+      }
+    }
+    if start < text.count { result.append(Array(text[start...]) + [0x0a]) }
+    return result
   }
 
   /// What dpkg writes for the sum of a configuration file that it has not put into its place yet.
@@ -48,12 +68,10 @@ struct DpkgDatabase {
     text += control.control[..<end]
     text += Array("\nStatus: install ok unpacked".utf8)
     text += control.control[end...]
-    if !control.conffiles.isEmpty || !control.formerConffiles.isEmpty {
-      text += Array("\nConffiles:".utf8)
-      for path in control.conffiles { text += [0x0a, 0x20] + path + [0x20] + sum(path) }
-      for path in control.formerConffiles {
-        text += [0x0a, 0x20] + path + Array(" newconffile remove-on-upgrade".utf8)
-      }
+    if !control.conffiles.isEmpty { text += Array("\nConffiles:".utf8) }
+    for file in control.conffiles {
+      text += [0x0a, 0x20] + file.path + [0x20]
+      text += file.isFormer ? newConffile + Array(" remove-on-upgrade".utf8) : sum(file.path)
     }
     return text + Array("\n\n".utf8)
   }
@@ -164,11 +182,11 @@ struct DpkgDatabase {
   // MARK: Files
 
   /// Takes paths out of the list of a package whose files another has replaced.
-  func remove(_ paths: Set<[UInt8]>, fromListOf control: PackageControl) throws(BootstrapError) {
+  func remove(fromListOf control: PackageControl, _ isGone: ([UInt8]) -> Bool) throws(BootstrapError) {
     let name = "info/\(control.infoName).list"
     var kept: [UInt8] = []
     for line in try read(name).split(separator: 0x0a) {
-      if paths.contains(TreeClaims.canonical(Array(line.dropFirst()))) { continue }
+      if isGone(Array(line)) { continue }
       kept += line + [0x0a]
     }
     try write(name, kept)

@@ -39,13 +39,12 @@ final class ExtractedEntries: EntrySource {
   init(_ order: RootOrder, temporary: FilePath) throws {
     self.order = order
     rules = order.rules
-    packages = try order.packages.enumerated().map { index, package in
-      try NativePackage(
-        order: index, raw: package.descriptor, file: package.file, isAutomatic: package.isAutomatic)
-    }
+    packages = try NativePackage.open(order.packages, jobs: Int(order.jobs))
+    claims.setOrder(packages)
     aliases = Set(RootSetup.mergedLinks(order.architecture).map { Array($0.name.utf8) })
     parts = Self.beginning(order)
     devices = try RootTar.devices(order.epoch)
+    claims.setMerged(true)
     ahead = DecompressedAhead(packages, jobs: Int(order.jobs), temporary: temporary)
   }
 
@@ -121,7 +120,7 @@ final class ExtractedEntries: EntrySource {
       let package = packages[unpacked.count]
       self.reader = TarReader(try ahead.source(of: unpacked.count))
       current = UnpackedPackage(package: package)
-      conffiles = Set(package.control.conffiles.map { Array($0.dropFirst()) })
+      conffiles = package.control.ownConffiles
       return nil
     }
     guard let entry = try reader.next() else {

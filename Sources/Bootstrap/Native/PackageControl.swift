@@ -31,10 +31,16 @@ struct PackageControl: Sendable {
   let replaces: [String]
   /// Names that it stands for too.
   let provides: [String]
-  /// Configuration files that it has, with their leading slash.
-  let conffiles: [[UInt8]]
-  /// Configuration files of earlier versions that an upgrade takes away (`remove-on-upgrade`).
-  let formerConffiles: [[UInt8]]
+  /// A line of `conffiles`; see deb-conffiles(5).
+  struct Conffile: Sendable, Equatable {
+    /// The path, with its leading slash.
+    var path: [UInt8]
+    /// Whether an earlier version had it, and an upgrade takes it away (`remove-on-upgrade`).
+    var isFormer = false
+  }
+
+  /// Its configuration files, in the order of its list.
+  let conffiles: [Conffile]
 
   /// Reads `control.tar` of a package.
   init(_ raw: Int32, _ archive: DebArchive, file: String) throws {
@@ -80,25 +86,23 @@ struct PackageControl: Sendable {
           Self.groups(value("Replaces")).map { $0[0] }, Self.groups(value("Provides")).map { $0[0] }
         )
       }
-    (conffiles, formerConffiles) = Self.conffiles(
-      files.first { $0.name == Array("conffiles".utf8) }?.bytes ?? [])
+    conffiles = Self.conffiles(files.first { $0.name == Array("conffiles".utf8) }?.bytes ?? [])
   }
 
-  /// See deb-conffiles(5): a path on each line, perhaps after a flag.
-  private static func conffiles(_ text: [UInt8]) -> (own: [[UInt8]], former: [[UInt8]]) {
-    var own: [[UInt8]] = []
-    var former: [[UInt8]] = []
+  private static func conffiles(_ text: [UInt8]) -> [Conffile] {
     let flag = Array("remove-on-upgrade".utf8)
-    for line in text.split(separator: 0x0a) {
+    return text.split(separator: 0x0a).compactMap { line in
       var path = line
       while let last = path.last, last <= 0x20 { path.removeLast() }
-      if path.first == 0x2f {
-        own.append(Array(path))
-      } else if path.starts(with: flag) {
-        former.append(Array(path.dropFirst(flag.count).drop { $0 <= 0x20 }))
-      }
+      let isFormer = path.starts(with: flag)
+      if isFormer { path = path.dropFirst(flag.count).drop { $0 <= 0x20 } }
+      return path.first == 0x2f ? Conffile(path: Array(path), isFormer: isFormer) : nil
     }
-    return (own, former.filter { $0.first == 0x2f })
+  }
+
+  /// The paths of the configuration files that it holds, without their leading slash.
+  var ownConffiles: Set<[UInt8]> {
+    Set(conffiles.filter { !$0.isFormer }.map { Array($0.path.dropFirst()) })
   }
 
   /// How dpkg names its files in `info`: with the architecture where several can be installed at once.

@@ -62,7 +62,7 @@ final class PackageUnpack {
     let data = package.archive.data
     let source = RangeSource(package.raw, offset: data.offset, count: data.size)
     let reader = TarReader(try Decompressor(source, limits: debLimits, threaded: false))
-    let conffiles = Set(package.control.conffiles.map { Array($0.dropFirst()) })
+    let conffiles = package.control.ownConffiles
     while let entry = try reader.next() {
       do {
         try add(entry, reader, package, conffiles, &result)

@@ -31,15 +31,17 @@ final class RootBuild {
   func run() throws {
     clearUmask()
     log.phase("reading packages")
-    packages = try open()
+    packages = try NativePackage.open(order.packages, jobs: Int(order.jobs))
+    claims.setOrder(packages)
     if order.storage == .memory {
       try mount("garboard", at: root, type: "tmpfs", data: "mode=755,size=100%,nr_inodes=0")
     }
     if order.storage == .disk { try makeDirectories(root, permissions: 0o755) }
     var setup = RootSetup(root: root, order: order)
     try setup.prepare()
+    let first = packages.filter(\.isEssential)
+    if !Self.mergesItself(first) { try setup.merge() }
     try hooks(order.setupHooks, "setup")
-    let first = packages.indices.filter { order.packages[$0].isEssential }.map { packages[$0] }
     log.phase("unpacking essential packages")
     try unpack(first, isFirstRound: true)
     try setup.mountAll()
@@ -56,22 +58,16 @@ final class RootBuild {
     try setup.tidy(packages)
   }
 
-  private func open() throws -> [NativePackage] {
-    let opened = Mutex([NativePackage?](repeating: nil, count: order.packages.count))
-    let order = order
-    try inParallel(Int(order.jobs), count: order.packages.count) {
-      { index in
-        let package = order.packages[index]
-        let made = try NativePackage(
-          order: index, raw: package.descriptor, file: package.file, isAutomatic: package.isAutomatic)
-        opened.withLock { $0[index] = made }
-      }
-    }
-    return opened.withLock { $0.compactMap { $0 } }
+  /// Whether the packages have real top-level directories until the package usrmerge moves them, as Debian
+  /// 12 has.
+  private static func mergesItself(_ first: [NativePackage]) -> Bool {
+    let base = first.first { $0.control.name == "base-files" }
+    return first.contains { $0.control.name == "usrmerge" }
+      && base?.control.provides.contains("usr-is-merged") != true
   }
 
   private func installRest(after first: [NativePackage]) throws {
-    let rest = packages.indices.filter { !order.packages[$0].isEssential }.map { packages[$0] }
+    let rest = packages.filter { !$0.isEssential }
     if rest.isEmpty { return }
     let rounds = ConfigureRounds.rounds(of: rest.map(\.control), after: first.map(\.control))
     for round in rounds {
@@ -98,6 +94,8 @@ final class RootBuild {
     if !isFirstRound { rules.watched = try database.watchedPaths() }
     let directory = try openFile(root, .directory)
     let raw = directory.raw
+    let bin = try Relative(raw).status(of: Array("bin".utf8), shown: "/bin")
+    claims.setMerged(bin?.kind == .symlink)
     // The largest first, so that no thread is left with one at the end.
     let byWork = packages.indices.sorted {
       (packages[$1].archive.data.size, $0) < (packages[$0].archive.data.size, $1)
@@ -117,13 +115,14 @@ final class RootBuild {
     for index in unpacked.indices {
       guard let paths = lost[ObjectIdentifier(unpacked[index].package)] else { continue }
       let gone = Set(paths.map(\.path))
-      unpacked[index].list.removeAll { gone.contains(TreeClaims.canonical(Array($0.dropFirst()))) }
+      unpacked[index].list.removeAll { gone.contains(claims.key(Array($0.dropFirst()))) }
     }
     try database.add(unpacked)
     let now = Set(packages.map(ObjectIdentifier.init))
     for (identifier, paths) in lost where !now.contains(identifier) {
       guard let package = paths.first?.package else { continue }
-      try database.remove(Set(paths.map(\.path)), fromListOf: package.control)
+      let gone = Set(paths.map(\.path))
+      try database.remove(fromListOf: package.control) { gone.contains(claims.key(Array($0.dropFirst()))) }
     }
   }
 

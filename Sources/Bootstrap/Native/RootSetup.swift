@@ -69,6 +69,10 @@ struct RootSetup {
       let own = FilePath("/etc").appending(name)
       if fileExists(own) { try writeHostFile(root.appending("etc").appending(name), try readHostFile(own)) }
     }
+  }
+
+  /// Merges /usr.
+  func merge() throws {
     for (name, target) in Self.mergedLinks(order.architecture) {
       try makeDirectories(root.pushing(FilePath(target)), permissions: 0o755)
       try makeLink(target, at: root.appending(name))
@@ -185,9 +189,12 @@ struct RootSetup {
     }
     let identity = root.appending("etc/machine-id")
     if identity.withPlatformString({ unlink($0) }) == 0 { try writeHostFile(identity, []) }
-    if let user = try aptUser() {
-      for name in Self.privateDirectories {
-        let path = root.pushing(FilePath(name))
+    let user = try aptUser()
+    for name in Self.privateDirectories {
+      let path = root.pushing(FilePath(name))
+      // apt's own packages have them for everybody.
+      _ = path.withPlatformString { chmod($0, 0o700) }
+      if let user {
         _ = path.withPlatformString { lchown($0, user, 0) }
       }
     }

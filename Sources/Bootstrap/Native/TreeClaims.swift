@@ -25,15 +25,32 @@ final class TreeClaims: Sendable {
   }
 
   private struct State {
+    var isMerged = false
     var owners: [[UInt8]: NativePackage] = [:]
     var known: Set<[UInt8]> = []
     /// Directories whose owner and mode are this round's to say.
     var isOurs: Set<[UInt8]> = []
     var directories: [[UInt8]: Directory] = [:]
     var lost: [(package: NativePackage, path: [UInt8])] = []
+
+    var places: [ObjectIdentifier: Int] = [:]
+
+    func place(_ package: NativePackage) -> Int { places[ObjectIdentifier(package)] ?? 0 }
+    func key(_ path: [UInt8]) -> [UInt8] { isMerged ? TreeClaims.canonical(path) : path }
   }
 
   private let state = Monitor(State())
+
+  /// Says whether top-level directories lead into `/usr`, so that files there have two paths.
+  func setMerged(_ isMerged: Bool) {
+    state.change { state in
+      if !isMerged || state.isMerged { return }
+      state.isMerged = true
+      state.owners = Dictionary(
+        state.owners.map { (Self.canonical($0.key), $0.value) }, uniquingKeysWith: { one, _ in one })
+      state.known = Set(state.known.map(Self.canonical))
+    }
+  }
 
   /// Top-level symlinks of a merged `/usr`, which give files two paths.
   private static let aliases: [[UInt8]] = [
@@ -49,10 +66,17 @@ final class TreeClaims: Sendable {
     return path
   }
 
+  /// Says in which order packages are installed.
+  func setOrder(_ packages: [NativePackage]) {
+    state.change { state in
+      for (place, package) in packages.enumerated() { state.places[ObjectIdentifier(package)] = place }
+    }
+  }
+
   /// Claims a path that is no directory.
   func claim(_ path: [UInt8], for package: NativePackage) -> Verdict {
-    let path = Self.canonical(path)
-    return state.change { state in
+    state.change { state in
+      let path = state.key(path)
       Self.noteContent(path, &state)
       guard let other = state.owners[path], other !== package else {
         state.owners[path] = package
@@ -62,7 +86,7 @@ final class TreeClaims: Sendable {
       switch (package.replaces(other), other.replaces(package)) {
       case (true, false): isMine = true
       case (false, true): isMine = false
-      default: isMine = package.order > other.order
+      default: isMine = state.place(package) > state.place(other)
       }
       state.lost.append((isMine ? other : package, path))
       if isMine { state.owners[path] = package }
@@ -74,9 +98,8 @@ final class TreeClaims: Sendable {
   func ifOwner(
     _ path: [UInt8], _ package: NativePackage, _ body: () throws -> Void
   ) rethrows -> Bool {
-    let path = Self.canonical(path)
-    return try state.change { state in
-      guard state.owners[path] === package else { return false }
+    try state.change { state in
+      guard state.owners[state.key(path)] === package else { return false }
       try body()
       return true
     }
@@ -91,8 +114,8 @@ final class TreeClaims: Sendable {
   func note(
     _ path: [UInt8], _ entry: Entry, _ package: NativePackage, lastWins: Bool, make: () throws -> Bool
   ) rethrows {
-    let path = Self.canonical(path)
     try state.change { state in
+      let path = state.key(path)
       Self.noteContent(path, &state)
       if !state.known.contains(path) {
         let isNew = try make()
@@ -101,9 +124,10 @@ final class TreeClaims: Sendable {
       }
       guard lastWins || state.isOurs.contains(path) else { return }
       let known = state.directories[path]
-      if known.map({ lastWins ? package.order > $0.order : package.order < $0.order }) ?? true {
+      let place = state.place(package)
+      if known.map({ lastWins ? place > $0.order : place < $0.order }) ?? true {
         state.directories[path] = Directory(
-          order: package.order, mode: entry.mode, user: entry.user, group: entry.group,
+          order: place, mode: entry.mode, user: entry.user, group: entry.group,
           modified: entry.modified, hasContent: known?.hasContent ?? false)
       }
     }
@@ -127,7 +151,10 @@ final class TreeClaims: Sendable {
     }
   }
 
-  /// The paths that packages have lost to others since the last call, canonical.
+  /// The path by which a file is known.
+  func key(_ path: [UInt8]) -> [UInt8] { state.change { $0.key(path) } }
+
+  /// The paths that packages have lost to others since the last call, by their keys.
   func takeLost() -> [(package: NativePackage, path: [UInt8])] {
     state.change { state in
       defer { state.lost = [] }
