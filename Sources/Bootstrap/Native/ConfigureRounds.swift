@@ -1,17 +1,17 @@
 /// In which rounds packages are unpacked and configured, so that what a package needs before it is unpacked
 /// (`Pre-Depends`) is configured by then, with all that this needs.
 struct ConfigureRounds {
-  /// A round: what is unpacked, and then configured before the next is unpacked.
+  /// What is unpacked together, and what is configured after it.
   struct Round: Equatable {
     var unpacked: [Int]
     var configured: [Int]
   }
 
-  /// The rounds of packages that come after `installed` ones. What the last round leaves unconfigured is
-  /// configured by `--pending`.
+  /// The rounds of packages, given in their order, that come after `installed` ones. As apt does it, one
+  /// ends where a package comes that needs another configured; what no package needs so is left to
+  /// `dpkg --configure --pending`.
   ///
-  /// - Returns: rounds of indices into `packages`. Where pre-dependencies go in a circle, the rest is
-  ///   unpacked together.
+  /// - Returns: rounds of indices into `packages`.
   static func rounds(
     of packages: [PackageControl], after installed: [PackageControl]
   ) -> [Round] {
@@ -21,8 +21,7 @@ struct ConfigureRounds {
     }
     var available: Set<String> = []
     for package in installed { available.formUnion([package.name] + package.provides) }
-    var isUnpacked = [Bool](repeating: false, count: packages.count)
-    var isConfigured = isUnpacked
+    var isConfigured = [Bool](repeating: false, count: packages.count)
 
     /// The package of the set that fulfils a group, or nil when an installed one does.
     func target(_ group: [String]) -> Int? {
@@ -30,33 +29,20 @@ struct ConfigureRounds {
       for name in group { if let first = providers[name]?.first { return first } }
       return nil
     }
-    func preTargets(_ index: Int) -> [Int] {
-      packages[index].preDepends.compactMap(target).filter { $0 != index && !isConfigured[$0] }
-    }
-
     var rounds: [Round] = []
-    var remaining = Array(packages.indices)
-    while !remaining.isEmpty {
-      let now = remaining.filter { preTargets($0).isEmpty }
-      if now.isEmpty {
-        rounds.append(Round(unpacked: remaining, configured: []))
-        return rounds
+    var batch: [Int] = []
+    for index in packages.indices {
+      let targets = packages[index].preDepends.compactMap(target).filter { $0 != index && !isConfigured[$0] }
+      if !targets.isEmpty {
+        // What is not unpacked yet stands in a circle with this one: then the order can't be kept.
+        let needed = closure(of: targets, packages, isConfigured, target).filter { $0 < index }.sorted()
+        for other in needed { isConfigured[other] = true }
+        rounds.append(Round(unpacked: batch, configured: needed))
+        batch = []
       }
-      remaining.removeAll { preTargets($0).isEmpty }
-      for index in now { isUnpacked[index] = true }
-      var wanted: Set<Int> = []
-      for index in remaining {
-        // Only when all of it is unpacked: else a later round has it.
-        let closure = closure(of: preTargets(index), packages, isConfigured, target)
-        if closure.allSatisfy({ isUnpacked[$0] }) { wanted.formUnion(closure) }
-      }
-      if wanted.isEmpty, !remaining.isEmpty {
-        rounds.append(Round(unpacked: now + remaining, configured: []))
-        return rounds
-      }
-      for index in wanted { isConfigured[index] = true }
-      rounds.append(Round(unpacked: now, configured: wanted.sorted()))
+      batch.append(index)
     }
+    if !batch.isEmpty { rounds.append(Round(unpacked: batch, configured: [])) }
     return rounds
   }
 

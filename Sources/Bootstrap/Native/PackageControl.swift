@@ -24,7 +24,8 @@ struct PackageControl: Sendable {
   let version: String
   let architecture: String
   let isMultiArchSame: Bool
-  let isEssential: Bool
+  /// Whether it must not be removed.
+  let isProtected: Bool
   /// Groups of alternatives, names alone.
   let preDepends: [[String]]
   let depends: [[String]]
@@ -73,7 +74,7 @@ struct PackageControl: Sendable {
     func value(_ field: StaticString) -> String? {
       fields.bytes(of: field).map { String(decoding: $0, as: UTF8.self) }
     }
-    (name, version, architecture, isMultiArchSame, isEssential, preDepends, depends, replaces, provides) =
+    (name, version, architecture, isMultiArchSame, isProtected, preDepends, depends, replaces, provides) =
       try text.withUnsafeBytes { bytes in
         var reader = ControlReader(bytes, file: file)
         guard try reader.next(&fields), let name = value("Package"), let version = value("Version"),
@@ -81,7 +82,7 @@ struct PackageControl: Sendable {
           Self.isWord(architecture)
         else { throw DebError(file, .control("its control file names no package, version or architecture")) }
         return (
-          name, version, architecture, value("Multi-Arch") == "same", value("Essential") == "yes",
+          name, version, architecture, value("Multi-Arch") == "same", value("Protected") == "yes" || value("Important") == "yes",
           Self.groups(value("Pre-Depends")), Self.groups(value("Depends")),
           Self.groups(value("Replaces")).map { $0[0] }, Self.groups(value("Provides")).map { $0[0] }
         )

@@ -1,7 +1,8 @@
 /// The order of packages: what a package needs comes before it.
 ///
 /// It decides where packages disagree, and in which order scripts run that don't depend on each other. It
-/// is near to apt's: essential packages with pre-dependencies first, by name, each after what it needs.
+/// is near to apt's: protected packages first, then those with pre-dependencies, then all others, by name,
+/// each after what it needs.
 enum PackageOrder {
   /// The indices of `packages` in order.
   static func sorted(_ packages: [PackageControl]) -> [Int] {
@@ -36,7 +37,7 @@ enum PackageOrder {
     }
     let roots = packages.indices.sorted { one, other in
       func rank(_ index: Int) -> Int {
-        packages[index].isEssential && !packages[index].preDepends.isEmpty ? 0 : 1
+        (packages[index].isProtected ? 0 : 2) + (packages[index].preDepends.isEmpty ? 1 : 0)
       }
       return (rank(one), packages[one].infoName) < (rank(other), packages[other].infoName)
     }
