@@ -100,6 +100,9 @@ let package = Package(
     .executableTarget(
       name: "tool-fixture", dependencies: ["CommandSupport", "Posix", argumentParser, system],
       path: "Tests/ToolFixture", swiftSettings: settings),
+    .executableTarget(
+      name: "resolve-fixture", dependencies: ["Debian", "Posix", system], path: "Tests/ResolveFixture",
+      swiftSettings: settings),
     tests("PosixTests", ["Posix"]),
     tests("DigestTests", ["Digest"]),
     tests("CodecTests", ["Codec", "Posix"]),

@@ -23,7 +23,10 @@ struct IndexBuilder {
     self.text = text
     self.architecture = Array(architecture.utf8)
     self.file = file
-    table = [UInt32](repeating: 0, count: 1 << 12)
+    // Room for the names of an index of this size, so that it seldom grows.
+    var slots = 1 << 10
+    while slots < text.count / 256 { slots *= 2 }
+    table = [UInt32](repeating: 0, count: slots)
     // An index has some 800 bytes a package.
     records.reserveCapacity(text.count / 800 * 8)
     names.reserveCapacity(text.count / 800 * 6)
@@ -175,16 +178,20 @@ struct IndexBuilder {
       return
     }
     if !stanza.hasFile { throw SyntaxError(file: file, line: stanza.line, .missingField("Filename")) }
-    if stanza.version.count > 0xffff || end - stanza.start > 1 << 24 {
+    if stanza.name.count > 0xfff || stanza.version.count > 0xffff || end - stanza.start > 1 << 24 {
       throw SyntaxError(file: file, line: stanza.line, .badValue(field: "Version", value: "a paragraph too long"))
     }
     let name = intern(stanza.name)
     let record = UInt32(records.count / 8)
     let stanzaBytes = UnsafeRawBufferPointer(rebasing: text[stanza.start..<end])
-    records += [
-      UInt32(stanza.start), UInt32(end - stanza.start), UInt32(name), UInt32(stanza.version.lowerBound),
-      UInt32(stanza.version.count), flags, 0, quickHash(stanzaBytes),
-    ]
+    records.append(UInt32(stanza.start))
+    records.append(UInt32(end - stanza.start))
+    records.append(UInt32(name))
+    records.append(UInt32(stanza.version.lowerBound))
+    records.append(UInt32(stanza.version.count))
+    records.append(flags)
+    records.append(0)
+    records.append(quickHash(stanzaBytes))
     if lastRecords[name] == 0 {
       names[name * 4 + 2] = record + 1
     } else {
@@ -201,6 +208,7 @@ struct IndexBuilder {
   private mutating func readNames(_ range: Range<Int>, providedBy record: UInt32?) {
     var index = range.lowerBound
     let end = range.upperBound
+    let isNameByte = isNameByte
     while index < end {
       let byte = text[index]
       if byte <= 0x20 || byte == 0x2c || byte == 0x7c {
@@ -208,8 +216,8 @@ struct IndexBuilder {
         continue
       }
       let start = index
-      while index < end, Self.isNameByte[Int(text[index])] { index += 1 }
-      if index > start, record != nil || index == end || text[index] != 0x3a {
+      while index < end, isNameByte[Int(text[index])] { index += 1 }
+      if index > start, index - start <= 0xfff, record != nil || index == end || text[index] != 0x3a {
         let name = intern(start..<index)
         if let record { addProvider(record, name) }
       }
@@ -217,7 +225,7 @@ struct IndexBuilder {
     }
   }
 
-  private static let isNameByte: [Bool] = (0...255).map { (byte: Int) -> Bool in
+  private let isNameByte: [Bool] = (0...255).map { (byte: Int) -> Bool in
     switch byte {
     case 0x00...0x20, 0x28, 0x2c, 0x3a, 0x3c, 0x5b, 0x7c: false
     default: true
@@ -240,12 +248,14 @@ struct IndexBuilder {
     if nameCount * 2 >= table.count { grow() }
     let bytes = UnsafeRawBufferPointer(rebasing: text[range])
     let mask = table.count - 1
-    var slot = Int(quickHash(bytes)) & mask
+    let hash = quickHash(bytes)
+    // The length and half of the hash in one word: what differs is seen without a look at the text.
+    let mark = UInt32(bytes.count) | hash & 0xffff_0000
+    var slot = Int(hash) & mask
     while table[slot] != 0 {
       let name = Int(table[slot] - 1)
-      let other = Int(names[name * 4])
-      if Int(names[name * 4 + 1]) == bytes.count,
-        memcmp(bytes.baseAddress!, text.baseAddress! + other, bytes.count) == 0
+      if names[name * 4 + 1] == mark,
+        memcmp(bytes.baseAddress!, text.baseAddress! + Int(names[name * 4]), bytes.count) == 0
       {
         return name
       }
@@ -255,7 +265,7 @@ struct IndexBuilder {
     nameCount += 1
     table[slot] = UInt32(name) + 1
     names.append(UInt32(range.lowerBound))
-    names.append(UInt32(range.count))
+    names.append(mark)
     names.append(0)
     names.append(0)
     lastRecords.append(0)
@@ -264,11 +274,11 @@ struct IndexBuilder {
   }
 
   private mutating func grow() {
-    table = [UInt32](repeating: 0, count: table.count * 4)
+    table = [UInt32](repeating: 0, count: table.count * 2)
     let mask = table.count - 1
     for name in 0..<nameCount {
       let start = Int(names[name * 4])
-      let count = Int(names[name * 4 + 1])
+      let count = Int(names[name * 4 + 1] & 0xffff)
       var slot = Int(quickHash(UnsafeRawBufferPointer(rebasing: text[start..<start + count]))) & mask
       while table[slot] != 0 { slot = (slot + 1) & mask }
       table[slot] = UInt32(name) + 1

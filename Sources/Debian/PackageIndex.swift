@@ -8,7 +8,8 @@ import Glibc
 /// The bytes are a cache file's (`init(serialized:owner:)`) or new ones, in one allocation.
 public final class PackageIndex: @unchecked Sendable {
   // Immutable after init, so it may be shared.
-  private let bytes: UnsafeRawBufferPointer
+  private let tables: UnsafeRawBufferPointer
+  private let contents: UnsafeRawBufferPointer
   private let layout: IndexLayout
   private let owner: AnyObject?
   private let isAllocated: Bool
@@ -16,12 +17,13 @@ public final class PackageIndex: @unchecked Sendable {
   /// Parses the text of `Packages` (or `status`-like paragraphs with a Filename).
   ///
   /// - Parameters:
-  ///   - text: the bytes, which are copied.
+  ///   - text: the bytes.
+  ///   - owner: what keeps them alive; nil when they outlive the index anyway.
   ///   - architecture: paragraphs of other architectures, but for `all`, are left out.
   ///   - file: its name, for messages.
   /// - Throws: `SyntaxError` for what is no paragraph of a package.
   public init(
-    parsing text: UnsafeRawBufferPointer, architecture: String, file: String
+    parsing text: UnsafeRawBufferPointer, owner: AnyObject?, architecture: String, file: String
   ) throws(SyntaxError) {
     if text.count >= Int(UInt32.max) {
       throw SyntaxError(file: file, line: 1, .badValue(field: "Packages", value: "4 GiB of text"))
@@ -31,7 +33,7 @@ public final class PackageIndex: @unchecked Sendable {
     layout = IndexLayout(
       records: builder.records.count / 8, names: builder.names.count / 4,
       providers: builder.providers.count / 2, slots: builder.table.count, text: text.count)
-    let memory = UnsafeMutableRawBufferPointer.allocate(byteCount: layout.size, alignment: 64)
+    let memory = UnsafeMutableRawBufferPointer.allocate(byteCount: layout.textStart, alignment: 64)
     var offset = IndexLayout.headerSize
     for part in [builder.records, builder.names, builder.providers, builder.table] {
       part.withUnsafeBytes { part in
@@ -39,11 +41,11 @@ public final class PackageIndex: @unchecked Sendable {
         offset += part.count
       }
     }
-    UnsafeMutableRawBufferPointer(rebasing: memory[offset...]).copyMemory(from: text)
-    let tables = UnsafeRawBufferPointer(rebasing: memory[IndexLayout.headerSize..<layout.textStart])
-    layout.header(tables: tables).withUnsafeBytes { memory.copyMemory(from: $0) }
-    bytes = UnsafeRawBufferPointer(memory)
-    owner = nil
+    let filled = UnsafeRawBufferPointer(rebasing: memory[IndexLayout.headerSize...])
+    layout.header(tables: filled).withUnsafeBytes { memory.copyMemory(from: $0) }
+    tables = UnsafeRawBufferPointer(memory)
+    contents = text
+    self.owner = owner
     isAllocated = true
   }
 
@@ -53,26 +55,27 @@ public final class PackageIndex: @unchecked Sendable {
   public init?(serialized bytes: UnsafeRawBufferPointer, owner: AnyObject) {
     guard let layout = IndexLayout.read(bytes) else { return nil }
     self.layout = layout
-    self.bytes = bytes
+    tables = UnsafeRawBufferPointer(rebasing: bytes[..<layout.textStart])
+    contents = UnsafeRawBufferPointer(rebasing: bytes[layout.textStart...])
     self.owner = owner
     isAllocated = false
   }
 
-  deinit { if isAllocated { bytes.deallocate() } }
+  deinit { if isAllocated { tables.deallocate() } }
 
-  /// The bytes of a cache file; valid while this object lives.
-  public var serialized: UnsafeRawBufferPointer { bytes }
+  /// The bytes of a cache file, in two parts; valid while this object lives.
+  public var serialized: [UnsafeRawBufferPointer] { [tables, contents] }
 
   /// How many packages there are.
   public var count: Int { layout.records }
 
   private func word(_ start: Int, _ index: Int) -> UInt32 {
-    UInt32(littleEndian: bytes.loadUnaligned(fromByteOffset: start + index * 4, as: UInt32.self))
+    UInt32(littleEndian: tables.loadUnaligned(fromByteOffset: start + index * 4, as: UInt32.self))
   }
 
   private func text(_ start: Int, _ count: Int) -> UnsafeRawBufferPointer {
     precondition(start >= 0 && count >= 0 && start + count <= layout.text, "a range outside the index")
-    return UnsafeRawBufferPointer(rebasing: bytes[(layout.textStart + start)..<(layout.textStart + start + count)])
+    return UnsafeRawBufferPointer(rebasing: contents[start..<(start + count)])
   }
 
   private func record(_ index: Int, _ field: Int) -> Int {
@@ -85,6 +88,10 @@ public final class PackageIndex: @unchecked Sendable {
     return Int(word(layout.namesStart, index * 4 + field))
   }
 
+  private func nameText(_ index: Int) -> UnsafeRawBufferPointer {
+    text(name(index, 0), name(index, 1) & 0xffff)
+  }
+
   /// The number of a name; nil when nothing in the index mentions it.
   public func number(of name: String) -> Int? {
     var name = name
@@ -95,7 +102,7 @@ public final class PackageIndex: @unchecked Sendable {
       while true {
         let found = Int(word(layout.slotsStart, slot))
         if found == 0 { return nil }
-        let other = text(self.name(found - 1, 0), self.name(found - 1, 1))
+        let other = nameText(found - 1)
         if other.count == wanted.count, memcmp(other.baseAddress!, wanted.baseAddress!, wanted.count) == 0 {
           return found - 1
         }
@@ -130,8 +137,7 @@ public final class PackageIndex: @unchecked Sendable {
 
   /// A package's name.
   public func name(of package: Int) -> String {
-    let number = record(package, 2)
-    return String(decoding: text(name(number, 0), name(number, 1)), as: UTF8.self)
+    String(decoding: nameText(record(package, 2)), as: UTF8.self)
   }
 
   /// A package's version.

@@ -58,6 +58,7 @@ extension PackageRecord {
     preDepends = try dependencies("Pre-Depends")
     depends = try dependencies("Depends")
     recommends = try dependencies("Recommends")
+    suggests = try dependencies("Suggests")
     conflicts = try relations("Conflicts")
     breaks = try relations("Breaks")
     replaces = try relations("Replaces")
