@@ -107,3 +107,11 @@ extension PackagePool {
     return paragraph.bytes(of: name).map { String(decoding: $0, as: UTF8.self) } ?? ""
   }
 }
+
+/// What others may ask about a version by its number.
+extension PackagePool {
+  /// The name of the package that a version is of.
+  public func packageName(of version: Int) -> String { name(versions[version].package) }
+  /// A version's priority.
+  public func priorityOfPackage(_ version: Int) -> PackageRecord.Priority? { priority(version) }
+}

@@ -24,6 +24,9 @@ public struct ReleaseFile: Sendable, Equatable {
   public var hasByHash = false
   /// The architectures that it has.
   public var architectures: [String] = []
+  /// Whether packages for all architectures are in the index of each (`No-Support-for-Architecture-all`),
+  /// and not in one of their own.
+  public var keepsAllInEach = false
   /// The components that it has.
   public var components: [String] = []
   /// The files that it vouches for, by their paths below it.
@@ -80,6 +83,7 @@ public struct ReleaseFile: Sendable, Equatable {
     hasByHash = text("Acquire-By-Hash") == "yes"
     architectures = paragraph.words(of: "Architectures") ?? []
     components = paragraph.words(of: "Components") ?? []
+    keepsAllInEach = text("No-Support-for-Architecture-all") == "Packages" || !architectures.contains("all")
     for line in paragraph.lines(of: "SHA256") ?? [] where !line.isEmpty {
       let words = line.split { $0 == " " || $0 == "\t" }
       guard words.count == 3, let size = UInt64(words[1]), let sum = try? Digest("sha256:" + words[0]) else {

@@ -35,6 +35,8 @@ struct GarboardBootstrap: GarboardTool {
   @OptionGroup var common: CommonOptions
   @OptionGroup(title: "Image") var image: ImageOptions
   @OptionGroup(title: "Packages") var packages: PackageOptions
+  @OptionGroup(title: "Plan") var planning: PlanOptions
+  @OptionGroup(title: "Plan") var cache: CacheOptions
 
   @Option(help: "What makes the system: mmdebstrap or debootstrap.")
   var engine = EngineName.mmdebstrap
@@ -55,6 +57,10 @@ struct GarboardBootstrap: GarboardTool {
   var mirror: [String] = []
 
   mutating func run() throws {
+    if planning.simulate { return try simulate() }
+    if let option = planning.usedOption {
+      throw ValidationError("\(option) needs --simulate: the engine \(engine.rawValue) chooses packages itself.")
+    }
     if let destination { image.output.insert(destination, at: 0) }
     let destinations = try image.destinations()
     if common.json, destinations.contains(.stream) {
@@ -90,6 +96,21 @@ struct GarboardBootstrap: GarboardTool {
     }
     progress.finish()
     try image.present(made, common: common)
+  }
+}
+
+extension GarboardBootstrap {
+  /// Prints the plan and makes nothing.
+  private func simulate() throws {
+    var request = packages.request(suite: suite)
+    request.mirrors = mirror
+    let progress = Progress("planning \(suite)")
+    defer { progress.finish() }
+    let bootstrapper = Bootstrapper(request, engine: engine.engine)
+    let plan = try planning.plan(
+      request, mirrors: { try bootstrapper.mirrors() }, cache: try PackageCache(cache.directory))
+    progress.finish()
+    try PlanOptions.present(plan, isJSON: common.json)
   }
 }
 
