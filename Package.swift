@@ -70,7 +70,7 @@ let package = Package(
     module("Fetch", ["CCurl", "Posix", system]),
     module(
       "SizeReport", ["Image", "OCI", "Debian", "Rootfs", "Archive", "Codec", "Digest", "Posix", system]),
-    module("Bootstrap", ["Debian", "Rootfs", "Archive", "Codec", "Digest", "Posix", system]),
+    module("Bootstrap", ["Debian", "Fetch", "Rootfs", "Archive", "Codec", "Digest", "Posix", system]),
 
     // Floor 4: the command lines.
     module(
@@ -83,7 +83,10 @@ let package = Package(
     tool("garboard-import", ["Image", "OCI", "Rootfs", "Archive", "Codec", "Posix", "Fetch", "SizeReport"]),
     tool(
       "garboard-bootstrap",
-      ["Bootstrap", "Debian", "Image", "OCI", "Rootfs", "Archive", "Codec", "Posix", "SizeReport"]),
+      [
+        "Bootstrap", "Debian", "Fetch", "Image", "OCI", "Rootfs", "Archive", "Codec", "Digest", "Posix",
+        "SizeReport",
+      ]),
     tool("garboard-report", ["Image", "OCI", "SizeReport", "Rootfs", "Digest", "Posix"]),
 
     tool(
@@ -100,6 +103,9 @@ let package = Package(
     .executableTarget(
       name: "tool-fixture", dependencies: ["CommandSupport", "Posix", argumentParser, system],
       path: "Tests/ToolFixture", swiftSettings: settings),
+    .executableTarget(
+      name: "resolve-fixture", dependencies: ["Debian", "Posix", system], path: "Tests/ResolveFixture",
+      swiftSettings: settings),
     tests("PosixTests", ["Posix"]),
     tests("DigestTests", ["Digest"]),
     tests("CodecTests", ["Codec", "Posix"]),

@@ -1,4 +1,5 @@
 public import Debian
+public import Fetch
 public import Posix
 public import SystemPackage
 
@@ -30,6 +31,18 @@ public enum BootstrapError: Error, Sendable {
   case badKeyring(FilePath, reason: String)
   /// The engine ended in another way than well.
   case engineFailed(EngineFailure)
+  /// A file of an archive could not be fetched.
+  case download(FetchError)
+  /// A file is not in the cache, and the network may not be asked.
+  case offline(String)
+  /// What an archive signs is not to be believed.
+  case untrusted(String, reason: String)
+  /// What an archive says of itself does not fit the request.
+  case badRelease(String, reason: String)
+  /// There is no set of packages as it was asked for.
+  case unsolvable(SolverError)
+  /// A lock file that can't be used.
+  case badLock(FilePath, reason: String)
   /// A system call failed.
   case system(PosixError)
 }
@@ -90,6 +103,12 @@ extension BootstrapError: CustomStringConvertible {
     case .noRelease(let suite, let uri, let reason): "can't read the suite \(suite) at \(uri): \(reason)"
     case .badKeyring(let path, let reason): "can't use the keyring \(path): \(reason)"
     case .engineFailed(let failure): failure.description
+    case .download(let error): error.description
+    case .offline(let url): "\(url) is not in the cache, and --offline forbids to fetch it"
+    case .untrusted(let url, let reason): "can't trust \(url): \(reason)"
+    case .badRelease(let url, let reason): "can't use \(url): \(reason)"
+    case .unsolvable(let error): error.description
+    case .badLock(let path, let reason): "can't use the lock file \(path): \(reason)"
     case .system(let error): error.description
     }
   }

@@ -40,7 +40,7 @@ public enum EngineName: String, CaseIterable, Sendable {
     switch self {
     case .mmdebstrap: MmdebstrapEngine()
     case .debootstrap: DebootstrapEngine()
-    case .native: NativeEngine(storage: storage, jobs: jobs) { job in try NativeEngine.listed(job) }
+    case .native: NativeEngine(storage: storage, jobs: jobs, NativeEngine.planned)
     }
   }
 }

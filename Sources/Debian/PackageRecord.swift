@@ -73,6 +73,8 @@ public struct PackageRecord: Sendable {
   public var depends: [Dependency]
   /// Recommends.
   public var recommends: [Dependency]
+  /// Suggests.
+  public var suggests: [Dependency]
   /// Conflicts.
   public var conflicts: [PackageRelation]
   /// Breaks.

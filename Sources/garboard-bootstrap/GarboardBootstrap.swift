@@ -2,6 +2,7 @@ public import ArgumentParser
 public import Bootstrap
 import CommandSupport
 import Debian
+import Fetch
 import Image
 import OCI
 import Posix
@@ -34,6 +35,8 @@ struct GarboardBootstrap: GarboardTool {
   @OptionGroup var common: CommonOptions
   @OptionGroup(title: "Image") var image: ImageOptions
   @OptionGroup(title: "Packages") var packages: PackageOptions
+  @OptionGroup(title: "Plan") var planning: PlanOptions
+  @OptionGroup(title: "Plan") var cache: CacheOptions
 
   @Option(help: "What makes the system: native, mmdebstrap or debootstrap.")
   var engine = EngineName.mmdebstrap
@@ -57,6 +60,10 @@ struct GarboardBootstrap: GarboardTool {
   var mirror: [String] = []
 
   mutating func run() throws {
+    if planning.simulate { return try simulate() }
+    if engine != .native, let option = planning.usedOption {
+      throw ValidationError("\(option) needs --simulate: the engine \(engine.rawValue) chooses packages itself.")
+    }
     if let destination { image.output.insert(destination, at: 0) }
     let destinations = try image.destinations()
     if common.json, destinations.contains(.stream) {
@@ -69,12 +76,13 @@ struct GarboardBootstrap: GarboardTool {
     let progress = Progress("bootstrap \(suite)")
     defer { progress.finish() }
     let isVerbose = common.verbose > 0
-    let bootstrapper = Bootstrapper(
+    var bootstrapper = Bootstrapper(
       request, engine: engine.engine(storage: storage, jobs: common.jobs),
       observer: BootstrapObserver(
         line: { if isVerbose { Console.shared.verbose($0) } }, phase: { progress.setTitle("\($0)") }))
     let list = try bootstrapper.mirrors()
     for notice in list.notices { Console.shared.notice(notice) }
+    if engine == .native { try prepareNative(&bootstrapper, list, progress) }
     var plan = try image.rootfsImage(
       to: destinations, createdBy: ([Self.name, suite] + packages.words).joined(separator: " "),
       common: common, progress: progress)
@@ -92,6 +100,38 @@ struct GarboardBootstrap: GarboardTool {
     }
     progress.finish()
     try image.present(made, common: common)
+  }
+}
+
+extension GarboardBootstrap {
+  /// Chooses packages, and has them fetched when the work starts.
+  private func prepareNative(
+    _ bootstrapper: inout Bootstrapper, _ mirrors: MirrorList, _ progress: Progress
+  ) throws {
+    try bootstrapper.engine.check(bootstrapper.request)
+    let cache = try PackageCache(cache.directory)
+    progress.setTitle("planning \(suite)")
+    let plan = try planning.plan(bootstrapper.request, mirrors: { mirrors }, cache: cache)
+    bootstrapper.request.sourceDateEpoch = bootstrapper.request.sourceDateEpoch ?? plan.date
+    var fetch = PackageFetch(into: cache)
+    fetch.isOffline = planning.offline
+    fetch.transfer.onRetry = { Console.shared.verbose("\($0), again after \($1)") }
+    bootstrapper.engine = NativeEngine(storage: storage, jobs: common.jobs) { [fetch] _ in
+      NativeEngine.Packages(plan, files: try fetch.fetch(plan))
+    }
+  }
+
+  /// Prints the plan and makes nothing.
+  private func simulate() throws {
+    var request = packages.request(suite: suite)
+    request.mirrors = mirror
+    let progress = Progress("planning \(suite)")
+    defer { progress.finish() }
+    let bootstrapper = Bootstrapper(request, engine: engine.engine())
+    let plan = try planning.plan(
+      request, mirrors: { try bootstrapper.mirrors() }, cache: try PackageCache(cache.directory))
+    progress.finish()
+    try PlanOptions.present(plan, isJSON: common.json)
   }
 }
 

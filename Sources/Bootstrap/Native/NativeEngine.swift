@@ -46,12 +46,12 @@ public struct NativeEngine: Engine {
     /// These packages.
     public init(_ packages: [Package]) { self.packages = packages }
 
-    /// The packages of a plan, whose files `file` knows.
-    public init(_ plan: BootstrapPlan, file: (BootstrapPlan.Package) throws -> FilePath) rethrows {
-      packages = try plan.packages.map {
+    /// The packages of a plan, and where each of them is, in the plan's order.
+    public init(_ plan: BootstrapPlan, files: [FilePath]) {
+      packages = zip(plan.packages, files).map { package, file in
         Package(
-          file: try file($0), stage: $0.stage, isAutomatic: $0.isAutomatic,
-          installedSize: $0.record.installedSize)
+          file: file, stage: package.stage, isAutomatic: package.isAutomatic,
+          installedSize: package.record.installedSize)
       }
     }
   }
@@ -77,6 +77,13 @@ public struct NativeEngine: Engine {
     self.storage = storage
     self.jobs = jobs
     self.provide = provide
+  }
+
+  /// Plans and fetches with a cache: the request's, else one that lasts as long as the job.
+  @Sendable static func planned(_ job: BootstrapJob) throws -> Packages {
+    let cache = try PackageCache(job.request.cache ?? job.folder.appending("cache"))
+    let plan = try Planner(job.request, cache: cache).plan(job.mirrors.sources)
+    return Packages(plan, files: try PackageFetch(into: cache).fetch(plan))
   }
 
   /// `native`.

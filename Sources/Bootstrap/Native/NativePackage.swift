@@ -28,7 +28,7 @@ final class NativePackage: Sendable {
   /// essential ones first.
   static func open(_ packages: [RootOrder.Package], jobs: Int) throws -> [NativePackage] {
     let opened = Mutex([NativePackage?](repeating: nil, count: packages.count))
-    try inParallel(jobs, count: packages.count) {
+    try inThreads(jobs, count: packages.count) {
       { index in
         let made = try NativePackage(packages[index])
         opened.withLock { $0[index] = made }

@@ -101,7 +101,7 @@ final class RootBuild {
       (packages[$1].archive.data.size, $0) < (packages[$0].archive.data.size, $1)
     }
     let results = Mutex([UnpackedPackage?](repeating: nil, count: packages.count))
-    try inParallel(Int(order.jobs), count: packages.count) { [claims, rules] in
+    try inThreads(Int(order.jobs), count: packages.count) { [claims, rules] in
       let unpack = PackageUnpack(root: raw, claims: claims, rules: rules)
       return { number in
         let index = byWork[number]
@@ -199,7 +199,7 @@ struct ScriptFailure: Error, CustomStringConvertible {
 /// Does `count` pieces of work in up to `jobs` threads; the first error ends all.
 ///
 /// - Parameter make: makes what each thread does with the number of a piece.
-func inParallel(
+func inThreads(
   _ jobs: Int, count: Int, _ make: @escaping @Sendable () -> (Int) throws -> Void
 ) throws {
   let next = Atomic<Int>(0)
