@@ -55,6 +55,8 @@ public struct EngineFailure: Error, Sendable {
   public var status: ChildProcess.Status
   /// The last lines of its output, oldest first.
   public var lastLines: [String]
+  /// Whether the last lines are shown too: they are the words of a script, which nobody else has kept.
+  public var showsOutput = false
 
   /// The line that says best why: the first error of the last lines, else the last line.
   public var cause: String? {
@@ -75,7 +77,10 @@ extension EngineFailure: CustomStringConvertible {
       case .exited(let code): "exit status \(code)"
       case .signalled(let signal): "signal \(signal)"
       }
-    return "\(program) failed (\(how))" + (cause.map { ": " + $0 } ?? "")
+    let text = "\(program) failed (\(how))" + (cause.map { ": " + $0 } ?? "")
+    if !showsOutput { return text }
+    let words = lastLines.filter { !$0.hasPrefix("E: ") && !$0.hasPrefix("I: ") }
+    return text + words.map { "\n  | " + $0 }.joined()
   }
 }
 

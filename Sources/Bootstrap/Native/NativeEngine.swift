@@ -163,7 +163,10 @@ public struct NativeEngine: Engine {
       return result
     } catch {
       process.stop()
-      if let failure = tar.failure { throw BootstrapError.engineFailed(failure) }
+      if var failure = tar.failure {
+        failure.showsOutput = true
+        throw BootstrapError.engineFailed(failure)
+      }
       throw error
     }
   }

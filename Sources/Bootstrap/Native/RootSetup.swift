@@ -198,7 +198,8 @@ struct RootSetup {
         _ = path.withPlatformString { lchown($0, user, 0) }
       }
     }
-    let states = AptStates.text(packages.filter { $0.isAutomatic }.map(\.control.name), order.architecture)
+    // What was there before apt, apt knows nothing of.
+    let states = AptStates.text(packages.filter { $0.isAutomatic && !$0.isEssential }.map(\.control.name), order.architecture)
     if !states.isEmpty {
       try writeHostFile(root.appending("var/lib/apt/extended_states"), states)
     }
