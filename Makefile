@@ -22,7 +22,7 @@ RELEASE_FLAGS := -c release --static-swift-stdlib -Xlinker -s
 MAKEFLAGS += --no-builtin-rules --no-print-directory
 
 .DEFAULT_GOAL := all
-.PHONY: all deps deps-build deps-run test lint bench reproduce install image clean help
+.PHONY: all deps deps-build deps-run test lint bench reproduce equality install image clean help
 
 all: deps-build ## Build the release executables in .build/release (the default)
 	$(SWIFT) build $(RELEASE_FLAGS)
@@ -49,6 +49,9 @@ bench: deps all ## Measure against the peers (docs/performance.md)
 
 reproduce: all deps-run ## Make an image twice in different surroundings and compare every byte
 	.ci/reproduce $(RELEASE) $(SUITE)
+
+equality: all deps-run ## Compare the native engine with mmdebstrap, entry by entry (an hour)
+	.ci/equality $(RELEASE)
 
 image: all deps-run ## Make a Debian base image in output/ and print its size per layer
 	$(RELEASE)/garboard-bootstrap --engine mmdebstrap -t debian:$(SUITE) $(SUITE) output/debian-$(SUITE).oci.tar

@@ -38,13 +38,16 @@ struct IndexReader {
         guard let file = release.files[path + suffix] else { continue }
         return Request(
           place: archive.place, path: path + suffix, file: file,
-          decompressedSize: suffix.isEmpty ? file.size : release.files[path]?.size, hasByHash: release.hasByHash)
+          decompressedSize: suffix.isEmpty ? file.size : release.files[path]?.size,
+          hasByHash: release.hasByHash)
       }
       return nil
     }
     let url = archive.place + "/InRelease"
     if archive.suite.hasSuffix("/") {
-      guard let found = request("Packages") else { throw .badRelease(url, reason: "it names no Packages file") }
+      guard let found = request("Packages") else {
+        throw .badRelease(url, reason: "it names no Packages file")
+      }
       return [found]
     }
     var list: [Request] = []
@@ -54,12 +57,16 @@ struct IndexReader {
           !release.components.contains(where: { $0 == component || $0.hasSuffix("/" + component) })
         {
           throw .badRelease(
-            url, reason: "the suite has no component \(component), only \(release.components.joined(separator: ", "))")
+            url,
+            reason:
+              "the suite has no component \(component), only \(release.components.joined(separator: ", "))")
         }
         throw .badRelease(url, reason: "the suite has no packages of \(component) for \(architecture)")
       }
       list.append(found)
-      if !release.keepsAllInEach, let extra = request("\(component)/binary-all/Packages") { list.append(extra) }
+      if !release.keepsAllInEach, let extra = request("\(component)/binary-all/Packages") {
+        list.append(extra)
+      }
     }
     return list
   }
@@ -87,7 +94,8 @@ struct IndexReader {
 
   private func fetch(_ request: Request) throws(BootstrapError) -> IndexText {
     let plain = request.place + "/" + request.path
-    let folder = plain.split(separator: "/", omittingEmptySubsequences: false).dropLast().joined(separator: "/")
+    let folder = plain.split(separator: "/", omittingEmptySubsequences: false).dropLast().joined(
+      separator: "/")
     var failure: BootstrapError?
     var urls = [plain]
     if request.hasByHash { urls.insert("\(folder)/by-hash/SHA256/\(request.file.sha256.hex)", at: 0) }
@@ -151,7 +159,8 @@ private final class IndexText {
   func append(_ bytes: UnsafeRawBufferPointer) {
     let end = memory.count + bytes.count
     if end > allocated.count {
-      let larger = UnsafeMutableRawBufferPointer.allocate(byteCount: max(end, allocated.count * 2), alignment: 16)
+      let larger = UnsafeMutableRawBufferPointer.allocate(
+        byteCount: max(end, allocated.count * 2), alignment: 16)
       larger.copyMemory(from: UnsafeRawBufferPointer(memory))
       allocated.deallocate()
       allocated = larger

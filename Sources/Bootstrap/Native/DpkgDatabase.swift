@@ -77,18 +77,15 @@ struct DpkgDatabase {
   }
 
   /// The whole database of packages that lie in their places and are not configured, as files of a root.
-  ///
-  /// - Parameter sums: the md5 sums of a package's configuration files, by path.
-  static func parts(
-    _ unpacked: [UnpackedPackage], sums: (NativePackage) -> [[UInt8]: [UInt8]]
-  ) -> [RootPart] {
+  static func parts(_ unpacked: [UnpackedPackage]) -> [RootPart] {
     let base = "var/lib/dpkg/"
     var parts = [RootPart(base + "info/format", mode: 0o644, content: .file(Array("1\n".utf8)))]
     var status: [UInt8] = []
     for package in unpacked.sorted(by: { $0.package.control.infoName < $1.package.control.infoName }) {
       let control = package.package.control
-      let known = sums(package.package)
-      status += stanza(control) { known[$0] ?? newConffile }
+      status += stanza(control) { path in
+        package.sums[Array(path.dropFirst())].map { Array($0.utf8) } ?? newConffile
+      }
       let name = base + "info/" + control.infoName + "."
       for file in control.files {
         var part = RootPart(
@@ -98,6 +95,9 @@ struct DpkgDatabase {
         parts.append(part)
       }
       parts.append(RootPart(name + "list", mode: 0o644, content: .file(list(package))))
+      if package.isSummed {
+        parts.append(RootPart(name + "md5sums", mode: 0o644, content: .file(sums(package))))
+      }
     }
     parts.append(RootPart(base + "status", mode: 0o644, content: .file(status)))
     for (name, text) in interests(unpacked) {
@@ -110,6 +110,16 @@ struct DpkgDatabase {
     var list: [UInt8] = []
     for path in unpacked.list { list += path + [0x0a] }
     return list
+  }
+
+  /// What a package without md5 sums gets for them.
+  private static func sums(_ unpacked: UnpackedPackage) -> [UInt8] {
+    var text: [UInt8] = []
+    for path in unpacked.list {
+      guard let sum = unpacked.sums[Array(path.dropFirst())] else { continue }
+      text += Array((sum + "  ").utf8) + path.dropFirst() + [0x0a]
+    }
+    return text
   }
 
   private func writeInfo(_ unpacked: UnpackedPackage, _ info: Relative) throws {
@@ -127,6 +137,7 @@ struct DpkgDatabase {
     }
     for file in control.files { try add(file.name, file.bytes, file.mode, file.modified) }
     try add(Array("list".utf8), Self.list(unpacked), 0o644, nil)
+    if unpacked.isSummed { try add(Array("md5sums".utf8), Self.sums(unpacked), 0o644, nil) }
   }
 
   // MARK: Triggers
@@ -175,7 +186,9 @@ struct DpkgDatabase {
     let all = unpacked.reduce(into: Set<[UInt8]>()) { $0.formUnion($1.triggers) }
     if all.isEmpty { return }
     var text: [UInt8] = []
-    for trigger in all.sorted(by: { $0.lexicographicallyPrecedes($1) }) { text += trigger + Array(" -\n".utf8) }
+    for trigger in all.sorted(by: { $0.lexicographicallyPrecedes($1) }) {
+      text += trigger + Array(" -\n".utf8)
+    }
     try append("triggers/Unincorp", text)
   }
 

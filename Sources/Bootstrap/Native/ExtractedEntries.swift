@@ -22,10 +22,9 @@ final class ExtractedEntries: EntrySource {
   private var current: UnpackedPackage?
   private var unpacked: [UnpackedPackage] = []
   private var conffiles: Set<[UInt8]> = []
-  /// The configuration file that is being read.
-  private var conffile: [UInt8]?
+  /// The file that is being read and whose sum is wanted, as its package names it.
+  private var summed: [UInt8]?
   private var sum: MD5?
-  private var sums: [ObjectIdentifier: [[UInt8]: [UInt8]]] = [:]
   private var devices: [Entry]
   private var parts: [RootPart]
   private var partBytes: [UInt8] = []
@@ -71,7 +70,7 @@ final class ExtractedEntries: EntrySource {
   }
 
   func next() throws -> Entry? {
-    try finishConffile()
+    try finishSum()
     isReadingPart = false
     while true {
       if let part = parts.popLast() { return try entry(part) }
@@ -91,7 +90,7 @@ final class ExtractedEntries: EntrySource {
       return count
     }
     let count = try reader?.read(into: buffer) ?? 0
-    if conffile != nil { sum?.update(UnsafeRawBufferPointer(rebasing: buffer[..<count])) }
+    if summed != nil { sum?.update(UnsafeRawBufferPointer(rebasing: buffer[..<count])) }
     return count
   }
 
@@ -147,8 +146,8 @@ final class ExtractedEntries: EntrySource {
     }
     if entry.kind != .directory, claims.claim(path, for: package) == .leave { return nil }
     current?.list.append(path.isEmpty ? [0x2f, 0x2e] : full)
-    if entry.kind == .file, conffiles.contains(path) {
-      conffile = full
+    if entry.kind == .file, conffiles.contains(path) || current?.isSummed == true {
+      summed = path
       sum = MD5()
     }
     var entry = entry
@@ -156,17 +155,18 @@ final class ExtractedEntries: EntrySource {
     if entry.kind == .directory, aliases.contains(path) { return nil }
     entry.path = try EntryPath(normalising: TreeClaims.canonical(path))
     if let target = entry.hardlinkTarget {
+      if let sum = current?.sums[target.bytes] { current?.sums[path] = sum }
       entry.hardlinkTarget = try EntryPath(normalising: TreeClaims.canonical(target.bytes))
     }
     return entry
   }
 
-  private func finishConffile() throws {
-    guard let path = conffile, let package = current?.package else { return }
+  private func finishSum() throws {
+    guard let path = summed else { return }
     var rest = [UInt8](repeating: 0, count: 64 << 10)
     while try rest.withUnsafeMutableBytes({ try read(into: $0) }) > 0 {}
-    conffile = nil
-    if let sum = sum.take() { sums[ObjectIdentifier(package), default: [:]][path] = Array(sum.finish().utf8) }
+    summed = nil
+    if let sum = sum.take() { current?.sums[path] = sum.finish() }
   }
 
   /// dpkg's database of what was unpacked, and what an image has beside it.
@@ -178,7 +178,7 @@ final class ExtractedEntries: EntrySource {
       let gone = Set(paths.map(\.path))
       unpacked[index].list.removeAll { gone.contains(TreeClaims.canonical(Array($0.dropFirst()))) }
     }
-    parts = DpkgDatabase.parts(unpacked) { [sums] in sums[ObjectIdentifier($0)] ?? [:] }
+    parts = DpkgDatabase.parts(unpacked)
     // apt's own packages have them for everybody.
     parts += RootSetup.privateDirectories.map { RootPart($0, mode: 0o700) }
     parts.reverse()

@@ -80,7 +80,7 @@ public struct NativeEngine: Engine {
   }
 
   /// Plans and fetches with a cache: the request's, else one that lasts as long as the job.
-  @Sendable static func planned(_ job: BootstrapJob) throws -> Packages {
+  @Sendable public static func planned(_ job: BootstrapJob) throws -> Packages {
     let cache = try PackageCache(job.request.cache ?? job.folder.appending("cache"))
     let plan = try Planner(job.request, cache: cache).plan(job.mirrors.sources)
     return Packages(plan, files: try PackageFetch(into: cache).fetch(plan))

@@ -82,7 +82,8 @@ struct PackageControl: Sendable {
           Self.isWord(architecture)
         else { throw DebError(file, .control("its control file names no package, version or architecture")) }
         return (
-          name, version, architecture, value("Multi-Arch") == "same", value("Protected") == "yes" || value("Important") == "yes",
+          name, version, architecture, value("Multi-Arch") == "same",
+          value("Protected") == "yes" || value("Important") == "yes",
           Self.groups(value("Pre-Depends")), Self.groups(value("Depends")),
           Self.groups(value("Replaces")).map { $0[0] }, Self.groups(value("Provides")).map { $0[0] }
         )

@@ -1,6 +1,7 @@
 import Archive
 import Codec
 import Debian
+import Digest
 import Glibc
 import Posix
 import Rootfs
@@ -11,8 +12,16 @@ struct UnpackedPackage: Sendable {
   let package: NativePackage
   /// The paths for dpkg's list, from `/.` on, in the order of the archive.
   var list: [[UInt8]] = []
+  /// The md5 sums of files, by their paths in the package, where the package has no list of them itself.
+  var sums: [[UInt8]: String] = [:]
   /// Triggers of changed files.
   var triggers: Set<[UInt8]> = []
+
+  /// Nothing yet of a package.
+  init(package: NativePackage) { self.package = package }
+
+  /// Whether the md5 sums of its files are to be found out, as dpkg does for packages without them.
+  var isSummed: Bool { package.control.file("md5sums") == nil }
 }
 
 /// Puts the files of packages into a root directory, as dpkg does on unpacking.
@@ -99,15 +108,18 @@ final class PackageUnpack {
     }
     switch entry.kind {
     case .file:
-      if try writeFile(target, entry, reader, package), rules.isFirstRound, conffiles.contains(path) {
+      var sum = result.isSummed ? MD5() : nil
+      if try writeFile(target, entry, reader, package, &sum), rules.isFirstRound, conffiles.contains(path) {
         try offerConffile(target)
       }
+      if let sum = sum.take() { result.sums[path] = sum.finish() }
     case .symlink:
       try make(target, entry, package) { relative, name throws(PosixError) in
         try relative.makeSymlink(name, to: entry.linkTarget, shown: shown(target))
       }
     case .hardlink:
       guard let other = entry.hardlinkTarget else { return }
+      result.sums[path] = result.sums[other.bytes]
       let source = place(other.bytes, package, conffiles)
       let sourceParent = try openDirectory(
         inRoot: root, Array(directory(of: source)), shown: shown(source))
@@ -207,7 +219,8 @@ final class PackageUnpack {
   }
 
   private func writeFile(
-    _ path: [UInt8], _ entry: Entry, _ reader: TarReader, _ package: NativePackage
+    _ path: [UInt8], _ entry: Entry, _ reader: TarReader, _ package: NativePackage,
+    _ sum: inout MD5?
   ) throws -> Bool {
     try withParent(of: path) { relative, name in
       // Setuid bits go with a change of owner, so they come after it.
@@ -225,6 +238,7 @@ final class PackageUnpack {
         let count = try reader.read(into: buffer)
         if count == 0 { break }
         let part = UnsafeRawBufferPointer(rebasing: buffer[..<count])
+        sum?.update(part)
         do throws(PosixError) { try file.write(part) } catch {
           throw PosixError("write", shown(path), error.errno)
         }

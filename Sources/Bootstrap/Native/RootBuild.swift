@@ -157,10 +157,11 @@ final class RootBuild {
       if !hook.utf8.contains(where: { !Self.isPlain($0) }), let program = Self.program(hook) {
         command = Command(program, [root.string])
       }
-      command.environment = scripts.environment + [
-        "MMDEBSTRAP_HOOK=" + stage, "MMDEBSTRAP_MODE=" + (order.isUnshared ? "unshare" : "root"),
-        "MMDEBSTRAP_INCLUDE=" + order.include.map(Self.escaped).joined(separator: ","),
-      ]
+      command.environment =
+        scripts.environment + [
+          "MMDEBSTRAP_HOOK=" + stage, "MMDEBSTRAP_MODE=" + (order.isUnshared ? "unshare" : "root"),
+          "MMDEBSTRAP_INCLUDE=" + order.include.map(Self.escaped).joined(separator: ","),
+        ]
       let status = try log.run(command)
       if !status.isSuccess { throw ScriptFailure(what: "the \(stage) hook", status: status) }
     }

@@ -59,7 +59,9 @@ enum RootFiles {
       }
       let digits = String(index)
       var name = String(repeating: "0", count: max(0, 4 - digits.count)) + digits + (group.name ?? "main")
-      if !name.hasSuffix(".list"), !name.hasSuffix(".sources") { name += group.isOneLine ? ".list" : ".sources" }
+      if !name.hasSuffix(".list"), !name.hasSuffix(".sources") {
+        name += group.isOneLine ? ".list" : ".sources"
+      }
       return .init(path: "etc/apt/sources.list.d/" + name, bytes: group.text)
     }
   }

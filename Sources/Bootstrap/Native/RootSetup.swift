@@ -28,7 +28,8 @@ struct RootSetup {
 
   /// Empty files that apt and dpkg make to lock each other out.
   private static let locks = [
-    "var/cache/apt/archives/lock", "var/lib/apt/lists/lock", "var/lib/dpkg/lock", "var/lib/dpkg/lock-frontend",
+    "var/cache/apt/archives/lock", "var/lib/apt/lists/lock", "var/lib/dpkg/lock",
+    "var/lib/dpkg/lock-frontend",
   ]
 
   /// What is there before the first package: directories and files in order, each directory before what is
@@ -199,7 +200,8 @@ struct RootSetup {
       }
     }
     // What was there before apt, apt knows nothing of.
-    let states = AptStates.text(packages.filter { $0.isAutomatic && !$0.isEssential }.map(\.control.name), order.architecture)
+    let states = AptStates.text(
+      packages.filter { $0.isAutomatic && !$0.isEssential }.map(\.control.name), order.architecture)
     if !states.isEmpty {
       try writeHostFile(root.appending("var/lib/apt/extended_states"), states)
     }
