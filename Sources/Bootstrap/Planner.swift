@@ -62,7 +62,8 @@ public struct Planner: Sendable {
       BootstrapPlan.Package(
         record: package.choice.record, mirror: places[package.choice.source].uri,
         suite: places[package.choice.source].suite, reason: package.reason, stage: package.stage,
-        isAutomatic: package.choice.isAutomatic)
+        // The essential packages are installed by dpkg, which marks nothing.
+        isAutomatic: package.stage == .rest && package.choice.isAutomatic)
     }
     let date = archives.compactMap { $0.archive.release.date }.max() ?? 0
     return BootstrapPlan(suite: request.suite, architecture: architecture, date: date, packages: packages)
