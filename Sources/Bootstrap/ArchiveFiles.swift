@@ -62,7 +62,9 @@ struct ArchiveFiles: Sendable {
     do throws(BootstrapError) {
       return try read(url)
     } catch {
-      if case .download(let failure) = error, case .status(let code) = failure.reason, code == 404 || code == 410 {
+      if case .download(let failure) = error, case .status(let code) = failure.reason,
+        code == 404 || code == 410
+      {
         return nil
       }
       throw error

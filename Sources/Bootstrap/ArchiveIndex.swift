@@ -38,13 +38,16 @@ struct IndexReader {
         guard let file = release.files[path + suffix] else { continue }
         return Request(
           place: archive.place, path: path + suffix, file: file,
-          decompressedSize: suffix.isEmpty ? file.size : release.files[path]?.size, hasByHash: release.hasByHash)
+          decompressedSize: suffix.isEmpty ? file.size : release.files[path]?.size,
+          hasByHash: release.hasByHash)
       }
       return nil
     }
     let url = archive.place + "/InRelease"
     if archive.suite.hasSuffix("/") {
-      guard let found = request("Packages") else { throw .badRelease(url, reason: "it names no Packages file") }
+      guard let found = request("Packages") else {
+        throw .badRelease(url, reason: "it names no Packages file")
+      }
       return [found]
     }
     var list: [Request] = []
@@ -54,12 +57,16 @@ struct IndexReader {
           !release.components.contains(where: { $0 == component || $0.hasSuffix("/" + component) })
         {
           throw .badRelease(
-            url, reason: "the suite has no component \(component), only \(release.components.joined(separator: ", "))")
+            url,
+            reason:
+              "the suite has no component \(component), only \(release.components.joined(separator: ", "))")
         }
         throw .badRelease(url, reason: "the suite has no packages of \(component) for \(architecture)")
       }
       list.append(found)
-      if !release.keepsAllInEach, let extra = request("\(component)/binary-all/Packages") { list.append(extra) }
+      if !release.keepsAllInEach, let extra = request("\(component)/binary-all/Packages") {
+        list.append(extra)
+      }
     }
     return list
   }
@@ -87,19 +94,20 @@ struct IndexReader {
 
   private func fetch(_ request: Request) throws(BootstrapError) -> IndexText {
     let plain = request.place + "/" + request.path
-    let folder = plain.split(separator: "/", omittingEmptySubsequences: false).dropLast().joined(separator: "/")
-    var failure: BootstrapError?
+    let folder = plain.split(separator: "/", omittingEmptySubsequences: false).dropLast().joined(
+      separator: "/")
     var urls = [plain]
     if request.hasByHash { urls.insert("\(folder)/by-hash/SHA256/\(request.file.sha256.hex)", at: 0) }
-    for url in urls {
+    var failure: BootstrapError?
+    // What the by-hash name does not have, or has wrong, the plain one may have; and what broke off once may
+    // come whole the second time.
+    for url in urls + [plain] {
       do throws(BootstrapError) {
         return try fetch(request, from: url)
       } catch {
-        // What the by-hash name does not have, or has wrong, the plain one may have.
-        if case .offline = error { throw error }
-        if failure == nil || urls.count == 1 { failure = error }
-        if case .download(let cause) = error, case .status(404) = cause.reason { failure = nil }
-        if url == urls.last { throw failure ?? error }
+        if failure == nil || url == plain { failure = error }
+        guard case .download(let cause) = error else { throw error }
+        if url == plain, case .status = cause.reason { break }
       }
     }
     throw failure ?? .badMirror(plain)
@@ -151,7 +159,8 @@ private final class IndexText {
   func append(_ bytes: UnsafeRawBufferPointer) {
     let end = memory.count + bytes.count
     if end > allocated.count {
-      let larger = UnsafeMutableRawBufferPointer.allocate(byteCount: max(end, allocated.count * 2), alignment: 16)
+      let larger = UnsafeMutableRawBufferPointer.allocate(
+        byteCount: max(end, allocated.count * 2), alignment: 16)
       larger.copyMemory(from: UnsafeRawBufferPointer(memory))
       allocated.deallocate()
       allocated = larger

@@ -52,7 +52,8 @@ struct ReleaseReader {
   ) throws(BootstrapError) -> (release: ArchiveRelease, isSigned: Bool) {
     // `[trusted=yes]` believes all, signed or not.
     let isTrusted = source.trusted == true
-    let text = isTrusted ? message : try signatures.signedText(of: message, signedBy: source.signedBy, url: url)
+    let text =
+      isTrusted ? message : try signatures.signedText(of: message, signedBy: source.signedBy, url: url)
     let release = try parse(text, url: url)
     try check(release, source, url: url, suite: suite)
     return (ArchiveRelease(uri: uri, suite: suite, place: place, release: release), !isTrusted)
@@ -64,7 +65,8 @@ struct ReleaseReader {
   ) throws(BootstrapError) -> ArchiveRelease {
     let url = place + "/Release"
     guard let text = try files.readIfThere(url) else {
-      throw .badRelease(place, reason: "there is no InRelease and no Release: the mirror has no suite \(suite)")
+      throw .badRelease(
+        place, reason: "there is no InRelease and no Release: the mirror has no suite \(suite)")
     }
     if source.trusted != true {
       guard let signature = try files.readIfThere(url + ".gpg") else {
@@ -95,7 +97,8 @@ struct ReleaseReader {
         names.isEmpty || names.contains(suite)
         || (suite.hasSuffix("/updates") && names.contains(Suites.base(of: suite)))
       if !isNamed {
-        throw .badRelease(url, reason: "it is of the suite \(names.joined(separator: ", ")) and not of \(suite)")
+        throw .badRelease(
+          url, reason: "it is of the suite \(names.joined(separator: ", ")) and not of \(suite)")
       }
     }
     guard let date = release.date else { throw .badRelease(url, reason: "it has no Date") }
@@ -107,7 +110,8 @@ struct ReleaseReader {
     if let end = release.validUntil, end < now, source.checkValidUntil != false {
       throw .badRelease(
         url,
-        reason: "it expired \(Self.distance(now - end)) ago: the mirror is out of date or somebody plays back an "
+        reason:
+          "it expired \(Self.distance(now - end)) ago: the mirror is out of date or somebody plays back an "
           + "old state ([check-valid-until=no] would take it all the same)")
     }
   }
@@ -133,7 +137,8 @@ struct ReleaseReader {
     {
       throw .badRelease(
         url,
-        reason: "it is \(Self.distance(before - date)) older than what this archive had before: the mirror is out "
+        reason:
+          "it is \(Self.distance(before - date)) older than what this archive had before: the mirror is out "
           + "of date or somebody plays back an old state (remove \(kept) to take it all the same)")
     }
     try message.lendBytes { bytes throws(BootstrapError) in try cache?.store([bytes], as: kept) }

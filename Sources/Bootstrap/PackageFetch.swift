@@ -47,7 +47,8 @@ public struct PackageFetch: Sendable {
     if missing.isEmpty { return paths }
     onTotal(missing.reduce(0) { $0 + $1.size })
     do {
-      let downloader = try Downloader(options: transfer, connections: connections) { [onBytes] in onBytes($0) }
+      let downloader = try Downloader(options: transfer, connections: connections) { [onBytes] in onBytes($0)
+      }
       // What other processes are fetching just now comes last; nothing is held while it is waited for.
       while !missing.isEmpty {
         var mine: [CachedPackage] = []
@@ -101,7 +102,8 @@ private func hashed(_ file: borrowing Descriptor, size: UInt64) throws(PosixErro
   defer { buffer.deallocate() }
   var offset: UInt64 = 0
   while offset < size {
-    let part = UnsafeMutableRawBufferPointer(rebasing: buffer[..<Int(min(UInt64(buffer.count), size - offset))])
+    let part = UnsafeMutableRawBufferPointer(
+      rebasing: buffer[..<Int(min(UInt64(buffer.count), size - offset))])
     let count = try file.read(into: part, at: offset)
     if count == 0 { break }
     hash.update(UnsafeRawBufferPointer(rebasing: part[..<count]))
@@ -159,7 +161,8 @@ private final class CachedPackage: DownloadTarget {
     // Another process may have finished and removed it between the two calls.
     var mine = stat()
     var named = stat()
-    guard fstat(raw, &mine) == 0, part.withPlatformString({ stat($0, &named) }) == 0, mine.st_ino == named.st_ino,
+    guard fstat(raw, &mine) == 0, part.withPlatformString({ stat($0, &named) }) == 0,
+      mine.st_ino == named.st_ino,
       mine.st_dev == named.st_dev
     else {
       close(raw)

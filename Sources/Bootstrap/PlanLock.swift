@@ -77,7 +77,11 @@ public enum PlanLock {
       if end > start {
         do throws(SyntaxError) {
           let paragraph = Array(text[start..<end])
-          if plan == nil { plan = try head(paragraph, file) } else { plan?.packages.append(try package(paragraph, file)) }
+          if plan == nil {
+            plan = try head(paragraph, file)
+          } else {
+            plan?.packages.append(try package(paragraph, file))
+          }
         } catch {
           throw SyntaxError(file: file, line: line + error.line - 1, error.reason)
         }

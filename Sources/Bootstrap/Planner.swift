@@ -38,7 +38,11 @@ public struct Planner: Sendable {
   /// - Throws: `BootstrapError`.
   public func plan(_ sources: [AptSource]) throws(BootstrapError) -> BootstrapPlan {
     let architecture: String
-    if let asked = request.architecture { architecture = asked } else { architecture = try hostArchitecture() }
+    if let asked = request.architecture {
+      architecture = asked
+    } else {
+      architecture = try hostArchitecture()
+    }
     let folder = try WorkFolder()
     let archives = try archives(sources, architecture: architecture, folder: folder.path)
     var poolSources: [PackagePool.Source] = []
@@ -84,7 +88,8 @@ public struct Planner: Sendable {
       for uri in source.uris {
         for suite in source.suites {
           let suite = suite.replacing("$(ARCH)", with: architecture)
-          origins.append(Origin(source: source, uri: uri.replacing("$(ARCH)", with: architecture), suite: suite))
+          origins.append(
+            Origin(source: source, uri: uri.replacing("$(ARCH)", with: architecture), suite: suite))
         }
       }
     }

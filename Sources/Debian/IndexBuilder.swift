@@ -179,7 +179,8 @@ struct IndexBuilder {
     }
     if !stanza.hasFile { throw SyntaxError(file: file, line: stanza.line, .missingField("Filename")) }
     if stanza.name.count > 0xfff || stanza.version.count > 0xffff || end - stanza.start > 1 << 24 {
-      throw SyntaxError(file: file, line: stanza.line, .badValue(field: "Version", value: "a paragraph too long"))
+      throw SyntaxError(
+        file: file, line: stanza.line, .badValue(field: "Version", value: "a paragraph too long"))
     }
     let name = intern(stanza.name)
     let record = UInt32(records.count / 8)

@@ -84,7 +84,8 @@ func quickHash(_ bytes: UnsafeRawBufferPointer) -> UInt32 {
   var hash: UInt64 = 0x9e37_79b9_7f4a_7c15 ^ UInt64(bytes.count)
   var index = 0
   while index + 8 <= bytes.count {
-    hash = (hash ^ bytes.loadUnaligned(fromByteOffset: index, as: UInt64.self).littleEndian)
+    hash =
+      (hash ^ bytes.loadUnaligned(fromByteOffset: index, as: UInt64.self).littleEndian)
       &* 0xff51_afd7_ed55_8ccd
     hash ^= hash >> 32
     index += 8

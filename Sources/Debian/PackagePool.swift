@@ -120,7 +120,9 @@ public final class PackagePool {
   func version(source: Int, record: Int) -> Int? {
     let index = sources[source].index
     let text = index.version(of: record).text
-    return packages[package(named: index.name(of: record))].versions.first { versions[$0].version.text == text }
+    return packages[package(named: index.name(of: record))].versions.first {
+      versions[$0].version.text == text
+    }
   }
 
   /// The version that apt would take: that of the highest pin, then the newest.

@@ -161,7 +161,9 @@ public final class PackageSelection {
     let (leftPackage, rightPackage) = (pool.packages[left], pool.packages[right])
     if leftPackage.isEssential != rightPackage.isEssential { return leftPackage.isEssential }
     if leftPackage.isProtected != rightPackage.isProtected { return leftPackage.isProtected }
-    let (leftPriority, rightPriority) = (pool.priority(one)?.rawValue ?? 0, pool.priority(other)?.rawValue ?? 0)
+    let (leftPriority, rightPriority) = (
+      pool.priority(one)?.rawValue ?? 0, pool.priority(other)?.rawValue ?? 0
+    )
     if leftPriority != rightPriority { return leftPriority < rightPriority }
     return leftPackage.rank > rightPackage.rank
   }
@@ -375,7 +377,9 @@ public final class PackageSelection {
         let isNew = self[target].install == nil
         if isNew { reasons[target] = .dependency(of: package, dependency) }
         if isProtected, possible.count == 1 {
-          if !(try markInstall(target, withDependencies: false, depth: depth + 1, fromUser: false)) { continue }
+          if !(try markInstall(target, withDependencies: false, depth: depth + 1, fromUser: false)) {
+            continue
+          }
           self[target].isProtected = true
         }
         if !(try markInstall(target, withDependencies: true, depth: depth + 1, fromUser: false)) { continue }

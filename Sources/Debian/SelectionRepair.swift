@@ -75,7 +75,8 @@ private struct RepairSearch {
         }
         if isMet { continue }
         // The ones that marking chose stand first.
-        options = options.filter { selection[selection.pool.versions[$0].package].install == $0 }
+        options =
+          options.filter { selection[selection.pool.versions[$0].package].install == $0 }
           + options.filter { selection[selection.pool.versions[$0].package].install != $0 }
         for option in options {
           stepsLeft -= 1

@@ -71,7 +71,8 @@ extension PackageSolver {
   }
 
   /// Why nothing meets one alternative; the mark at its start says that it ends a chain.
-  private func absence(_ target: PoolDependency.Target, _ excluded: Set<String>) throws(SyntaxError) -> String {
+  private func absence(_ target: PoolDependency.Target, _ excluded: Set<String>) throws(SyntaxError) -> String
+  {
     let name = target.relation.name
     if excluded.contains(name) { return "\u{0}but \(name) is excluded" }
     if let candidate = pool.candidate(of: target.package) {
@@ -95,7 +96,8 @@ extension PackageSolver {
     for dependency in dependencies where dependency.isNegative {
       for target in dependency.targets {
         let hits = try selection.matches(target, of: dependency) { package in
-          self.selection[package].install ?? (self.selection[package].isRequested ? self.pool.candidate(of: package) : nil)
+          self.selection[package].install
+            ?? (self.selection[package].isRequested ? self.pool.candidate(of: package) : nil)
         }
         if let hit = hits.first {
           let verb = dependency.field == .breaks ? "breaks" : "conflicts with"

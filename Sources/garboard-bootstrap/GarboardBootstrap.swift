@@ -59,7 +59,8 @@ struct GarboardBootstrap: GarboardTool {
   mutating func run() throws {
     if planning.simulate { return try simulate() }
     if let option = planning.usedOption {
-      throw ValidationError("\(option) needs --simulate: the engine \(engine.rawValue) chooses packages itself.")
+      throw ValidationError(
+        "\(option) needs --simulate: the engine \(engine.rawValue) chooses packages itself.")
     }
     if let destination { image.output.insert(destination, at: 0) }
     let destinations = try image.destinations()

@@ -14,12 +14,14 @@ struct PlanOptions: ParsableArguments {
   var simulate = false
 
   @Option(
-    help: ArgumentHelp("Write which packages were taken, with their digests, to this file.", valueName: "file"),
+    help: ArgumentHelp(
+      "Write which packages were taken, with their digests, to this file.", valueName: "file"),
     completion: .file())
   var lock: String?
 
   @Option(
-    help: ArgumentHelp("Take exactly the packages that this file of --lock names, or fail.", valueName: "file"),
+    help: ArgumentHelp(
+      "Take exactly the packages that this file of --lock names, or fail.", valueName: "file"),
     completion: .file())
   var locked: String?
 
@@ -40,7 +42,9 @@ struct PlanOptions: ParsableArguments {
   }
 
   /// The plan of a request: from its lock file, or from the archives' indexes.
-  func plan(_ request: BootstrapRequest, mirrors: () throws -> MirrorList, cache: PackageCache) throws -> BootstrapPlan {
+  func plan(_ request: BootstrapRequest, mirrors: () throws -> MirrorList, cache: PackageCache) throws
+    -> BootstrapPlan
+  {
     if let locked {
       let path = FilePath(locked)
       let plan = try PlanLock.read(path)

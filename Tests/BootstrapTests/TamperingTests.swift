@@ -12,15 +12,18 @@ import Testing
 struct TamperingTests {
   private let archive: DebianArchive
   private let server: ArchiveServer
-  private let folder = try! TemporaryDirectory()
+  private let folder: TemporaryDirectory
 
   init() throws {
+    folder = try TemporaryDirectory()
     archive = try DebianArchive(packages: Self.packages)
     server = try ArchiveServer(archive.folder)
   }
 
   private static let packages: [DebianArchive.Package] = [
-    .init("one", fields: ["Depends: two"], files: [("usr/share/one/data", String(repeating: "one\n", count: 20_000))]),
+    .init(
+      "one", fields: ["Depends: two"],
+      files: [("usr/share/one/data", String(repeating: "one\n", count: 20_000))]),
     .init("two", files: [("usr/share/two/data", "two\n")]),
   ]
 
@@ -192,7 +195,9 @@ struct TamperingTests {
     let line = try #require(failure())
     #expect(line.contains("nothing came for 1 seconds"))
     let debs = folder.appending("cache/debs")
-    let parts = try Tool.check("ls", [debs.string]).text.split(separator: "\n").filter { $0.hasSuffix(".part") }
+    let parts = try Tool.check("ls", [debs.string]).text.split(separator: "\n").filter {
+      $0.hasSuffix(".part")
+    }
     #expect(parts.count == 1)
     let before = server.paths.count
     try expectRecovery()
@@ -228,7 +233,8 @@ struct TamperingTests {
   func damagedCache() throws {
     #expect(failure() == nil)
     let indexes = folder.appending("cache/indexes")
-    for name in try Tool.check("ls", [indexes.string]).text.split(separator: "\n") where name.hasSuffix(".index") {
+    for name in try Tool.check("ls", [indexes.string]).text.split(separator: "\n")
+    where name.hasSuffix(".index") {
       let path = indexes.appending(String(name))
       let file = try openFile(path, .update)
       try file.truncate(to: try file.size() / 2)

@@ -7,8 +7,12 @@ struct DependencyTests {
     "Fields come out as they went in, evenly spaced",
     arguments: [
       ("a", "a"), ("a,b", "a, b"), (" a | b (>= 1:2-3~) , c", "a | b (>= 1:2-3~), c"),
-      ("libc6:any (<< 2), d", "libc6:any (<< 2), d"), ("gcc:native | clang:amd64", "gcc:native | clang:amd64"),
-      ("a [amd64 arm64] <!nocheck> <stage1 cross>, b [!i386]", "a [amd64 arm64] <!nocheck> <stage1 cross>, b [!i386]"),
+      ("libc6:any (<< 2), d", "libc6:any (<< 2), d"),
+      ("gcc:native | clang:amd64", "gcc:native | clang:amd64"),
+      (
+        "a [amd64 arm64] <!nocheck> <stage1 cross>, b [!i386]",
+        "a [amd64 arm64] <!nocheck> <stage1 cross>, b [!i386]"
+      ),
       ("a (= 1)\n , b\n", "a (= 1), b"), ("a (> 1), b (< 2)", "a (>= 1), b (<= 2)"), ("a,", "a"), ("", ""),
     ])
   func parse(_ field: String, _ expected: String) throws {
@@ -17,7 +21,9 @@ struct DependencyTests {
 
   @Test(
     "What is no dependency is refused",
-    arguments: ["a b", "a (1)", "a (>= )", "a (>= 1", "| a", "a |", "a [", "a []", "a:", "(>= 1)", "a (=> 1)"])
+    arguments: [
+      "a b", "a (1)", "a (>= )", "a (>= 1", "| a", "a |", "a [", "a []", "a:", "(>= 1)", "a (=> 1)",
+    ])
   func refuse(_ field: String) {
     #expect(throws: DependencyError.self) { try Dependency.parse(field) }
   }
@@ -27,7 +33,9 @@ struct DependencyTests {
     func applies(_ field: String, profiles: Set<String> = []) throws -> Bool {
       try Dependency.parse(field)[0].alternatives[0].applies(to: "amd64", profiles: profiles)
     }
-    for field in ["a", "a [amd64]", "a [i386 amd64]", "a [!i386]", "a [linux-any]", "a [any]", "a <!nocheck>"] {
+    for field in [
+      "a", "a [amd64]", "a [i386 amd64]", "a [!i386]", "a [linux-any]", "a [any]", "a <!nocheck>",
+    ] {
       #expect(try applies(field), "\(field)")
     }
     for field in ["a [i386]", "a [!amd64]", "a [!i386 !amd64]", "a <nocheck>", "a [!linux-any]"] {

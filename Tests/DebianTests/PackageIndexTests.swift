@@ -3,7 +3,9 @@ import Testing
 
 @Suite("The index of an archive")
 struct PackageIndexTests {
-  static func stanza(_ name: String, _ fields: String = "", version: String = "1", architecture: String = "all") -> String {
+  static func stanza(
+    _ name: String, _ fields: String = "", version: String = "1", architecture: String = "all"
+  ) -> String {
     "Package: \(name)\nVersion: \(version)\nArchitecture: \(architecture)\n" + fields
       + "Filename: pool/\(name).deb\nSize: 1\nSHA256: \(String(repeating: "0", count: 64))\n\n"
   }
@@ -18,7 +20,9 @@ struct PackageIndexTests {
   }
 
   private let text =
-    stanza("a", "Essential: yes\nPriority: required\nMulti-Arch: same\nDepends: virtual, b\n", architecture: "amd64")
+    stanza(
+      "a", "Essential: yes\nPriority: required\nMulti-Arch: same\nDepends: virtual, b\n",
+      architecture: "amd64")
     + stanza("b", "Provides: virtual (= 2),\n other\nImportant: yes\n") + stanza("b", version: "2")
     + stanza("foreign", architecture: "arm64")
 
@@ -49,7 +53,8 @@ struct PackageIndexTests {
 
   @Test("It is the same out of its cache file; a damaged one is seen")
   func serialized() throws {
-    let bytes = try Self.index(text).serialized.flatMap { Array($0) }
+    let index = try Self.index(text)
+    let bytes = withExtendedLifetime(index) { index.serialized.flatMap { Array($0) } }
     final class Owner {}
     func read(_ bytes: [UInt8]) throws -> PackageIndex? {
       let memory = UnsafeMutableRawBufferPointer.allocate(byteCount: bytes.count, alignment: 1)
@@ -57,7 +62,9 @@ struct PackageIndexTests {
       return PackageIndex(serialized: UnsafeRawBufferPointer(memory), owner: Owner())
     }
     try check(try #require(try read(bytes)))
-    for length in [0, 7, 63, 64, bytes.count / 2, bytes.count - 1] { #expect(try read(Array(bytes[..<length])) == nil) }
+    for length in [0, 7, 63, 64, bytes.count / 2, bytes.count - 1] {
+      #expect(try read(Array(bytes[..<length])) == nil)
+    }
     // A byte of the tables shows at once, one of the text where it is read.
     for index in stride(from: 0, to: bytes.count, by: 7) {
       var changed = bytes

@@ -62,7 +62,9 @@ public final class ArchiveServer: Sendable {
     guard words.count > 1 else { return }
     let path = String(words[1])
     let fault = script.faults.withLock { faults -> Fault? in
-      guard let index = faults.firstIndex(where: { path.hasSuffix($0.suffix) && $0.left > 0 }) else { return nil }
+      guard let index = faults.firstIndex(where: { path.hasSuffix($0.suffix) && $0.left > 0 }) else {
+        return nil
+      }
       faults[index].left -= 1
       return faults[index].fault
     }
