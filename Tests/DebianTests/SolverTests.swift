@@ -168,7 +168,10 @@ struct SolverTests {
         ["a: Depends: v (>= 2)", "b: Provides: v (= 1)"], "a",
         "a 1 depends on v (>= 2), but b 1 provides it as 1"
       ),
-      (["a: Depends: b, c", "b: Conflicts: c", "c"], "a", "conflicts with c"),
+      (
+        ["a: Depends: b, c", "b: Conflicts: c", "c"], "a",
+        "a 1 depends on b, which conflicts with c, but a depends on c"
+      ),
       (["b"], "a", "no source has a package a"),
       (["a 1", "a 3"], "a=2", "no source has version 2 of a, only 3, 1"),
       (["a"], "a/other", "the suite other has no package a"),
