@@ -4,62 +4,6 @@ import SystemPackage
 import TestSupport
 import Testing
 
-/// A configuration of apt in a folder of its own: nothing installed, no Recommends, one flat archive.
-final class AptOracle {
-  private let folder: TemporaryDirectory
-  private var settings: [String] { ["APT_CONFIG=\(folder.appending("apt.conf"))"] }
-
-  /// apt that knows the packages of `text`, a `Packages` file.
-  init(_ text: String) throws {
-    folder = try TemporaryDirectory()
-    for name in ["state/lists/partial", "cache/archives/partial", "archive", "etc"] {
-      try makeDirectories(folder.appending(name))
-    }
-    let release = "Suite: test\nCodename: test\nDate: Thu, 01 Jan 2026 00:00:00 UTC\n"
-    let packages = Array(text.utf8)
-    try folder.write("archive/Packages", packages)
-    let digest = try Tool.check("sha256sum", [folder.appending("archive/Packages").string]).text.prefix(64)
-    try folder.write("archive/Release", release + "SHA256:\n \(digest) \(packages.count) Packages\n")
-    try folder.write("status", "")
-    try folder.write("sources", "deb [trusted=yes] file:\(folder.appending("archive")) ./\n")
-    try folder.write("apt.conf", Self.configuration(folder.path, sources: folder.appending("sources")))
-    try Tool.check("chmod", ["-R", "a+rX", folder.path.string])
-    try Tool.check("apt-get", ["-q", "update"], environment: settings)
-  }
-
-  /// apt's configuration for a folder.
-  static func configuration(_ folder: FilePath, sources: FilePath) -> String {
-    """
-    Dir::Etc "\(folder)/etc";
-    Dir::Etc::sourcelist "\(sources)";
-    Dir::Etc::sourceparts "/dev/null";
-    Dir::Etc::parts "/dev/null";
-    Dir::State "\(folder)/state";
-    Dir::State::status "\(folder)/status";
-    Dir::State::extended_states "\(folder)/extended";
-    Dir::Cache "\(folder)/cache";
-    Dir::Log "\(folder)";
-    APT::Architecture "amd64";
-    APT::Architectures { "amd64"; };
-    APT::Install-Recommends "false";
-    Acquire::Languages "none";
-    APT::Sandbox::User "root";
-    Debug::NoLocking "true";
-
-    """
-  }
-
-  /// What `apt-get install` would install, as `name=version`, sorted; nil when it refuses.
-  func install(_ words: [String]) throws -> [String]? {
-    let result = try Tool.run("apt-get", ["-s", "-y", "install"] + words, environment: settings)
-    if !result.status.isSuccess { return nil }
-    return result.text.split(separator: "\n").filter { $0.hasPrefix("Inst ") }.map { line in
-      let words = line.split(separator: " ")
-      return "\(words[1])=\(words[2].drop { $0 == "(" })"
-    }.sorted()
-  }
-}
-
 /// One package of a hand-made universe: `name version: fields`, fields divided by semicolons.
 func universe(_ lines: [String]) -> String {
   lines.map { line in
@@ -138,7 +82,7 @@ struct SolverTests {
     ])
   func likeApt(_ lines: [String], _ words: [String]) throws {
     let text = universe(lines)
-    let apt = try AptOracle(text).install(words)
+    let apt = try AptOracle(packages: text).install(words)
     let own = try resolve(text, words)
     // Where apt gives up and there is a set all the same, a sound one is no fault.
     if apt == nil, let set = own.set {
@@ -150,7 +94,7 @@ struct SolverTests {
 
   /// That apt takes exactly these packages without changing anything.
   private func expectSound(_ text: String, _ set: [String]) throws {
-    #expect(try AptOracle(text).install(set) == set)
+    #expect(try AptOracle(packages: text).install(set) == set)
   }
 
   @Test(
@@ -208,6 +152,7 @@ struct SolverTests {
     let own = try resolve(text, [pattern])
     // apt counts itself as essential; here it is told not to.
     #expect(
-      own.set == (try AptOracle(text).install(["-opkgCacheGen::ForceEssential=,", pattern])), "\(own.reason)")
+      own.set == (try AptOracle(packages: text).install(["-opkgCacheGen::ForceEssential=,", pattern])),
+      "\(own.reason)")
   }
 }
