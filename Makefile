@@ -13,7 +13,7 @@ BUILD_PACKAGES := g++ git pkgconf zlib1g-dev libarchive-dev libzstd-dev liblzma-
 RUN_PACKAGES := ca-certificates mmdebstrap debootstrap apt dpkg gpgv debian-archive-keyring uidmap
 TEST_PACKAGES := podman crun fuse-overlayfs buildah skopeo umoci docker-registry \
 	libarchive-tools tar pigz gzip zstd xz-utils bzip2 acl attr libcap2-bin strace time dpkg-dev \
-	python3 python3-jsonschema golang-github-opencontainers-image-spec-dev
+	python3 python3-apt python3-jsonschema golang-github-opencontainers-image-spec-dev
 
 TOOLS := $(notdir $(wildcard Sources/garboard*))
 RELEASE := .build/release

@@ -113,10 +113,10 @@ let package = Package(
     tests("RootfsTests", ["Rootfs", "Archive", "Codec", "Posix"]),
     tests("OCITests", ["OCI", "Digest"]),
     tests("DockerfileTests", ["Dockerfile"]),
-    tests("DebianTests", ["Debian", "Posix"]),
+    tests("DebianTests", ["Debian", "Posix", "resolve-fixture"]),
     tests("ImageTests", ["Image", "OCI", "Dockerfile", "Rootfs", "Archive", "Codec", "Digest", "Posix"]),
     tests("FetchTests", ["Fetch", "Posix"]),
-    tests("BootstrapTests", ["Bootstrap", "Debian", "Archive", "Posix", "Rootfs"]),
+    tests("BootstrapTests", ["Bootstrap", "Debian", "Fetch", "Archive", "Posix", "Rootfs"]),
     tests("SizeReportTests", ["SizeReport", "Image", "OCI", "Rootfs", "Archive", "Digest", "Posix", system]),
     tests(
       "CommandSupportTests",

@@ -96,18 +96,18 @@ struct IndexReader {
     let plain = request.place + "/" + request.path
     let folder = plain.split(separator: "/", omittingEmptySubsequences: false).dropLast().joined(
       separator: "/")
-    var failure: BootstrapError?
     var urls = [plain]
     if request.hasByHash { urls.insert("\(folder)/by-hash/SHA256/\(request.file.sha256.hex)", at: 0) }
-    for url in urls {
+    var failure: BootstrapError?
+    // What the by-hash name does not have, or has wrong, the plain one may have; and what broke off once may
+    // come whole the second time.
+    for url in urls + [plain] {
       do throws(BootstrapError) {
         return try fetch(request, from: url)
       } catch {
-        // What the by-hash name does not have, or has wrong, the plain one may have.
-        if case .offline = error { throw error }
-        if failure == nil || urls.count == 1 { failure = error }
-        if case .download(let cause) = error, case .status(404) = cause.reason { failure = nil }
-        if url == urls.last { throw failure ?? error }
+        if failure == nil || url == plain { failure = error }
+        guard case .download(let cause) = error else { throw error }
+        if url == plain, case .status = cause.reason { break }
       }
     }
     throw failure ?? .badMirror(plain)

@@ -53,7 +53,7 @@ public struct PackageFetch: Sendable {
       while !missing.isEmpty {
         var mine: [CachedPackage] = []
         for target in missing where try target.begin() {
-          if target.isThere { target.release() } else { mine.append(target) }
+          if target.isThere { target.abandon() } else { mine.append(target) }
         }
         mine.forEach { onBytes(Int($0.received)) }
         if !mine.isEmpty { try downloader.run(mine) }
@@ -148,6 +148,12 @@ private final class CachedPackage: DownloadTarget {
     file = -1
     hash = nil
     received = 0
+  }
+
+  /// Gives the part file up, which is not needed: another process has finished the package.
+  func abandon() {
+    if file >= 0 { _ = part.withPlatformString { unlink($0) } }
+    release()
   }
 
   /// Takes the part file, with what is in it already; false while another process has it.

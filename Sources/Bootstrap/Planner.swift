@@ -43,6 +43,15 @@ public struct Planner: Sendable {
     } else {
       architecture = try hostArchitecture()
     }
+    if try setting("APT::Install-Recommends") == true {
+      throw .unsupported(engine: "native", what: "Recommends", instead: "mmdebstrap")
+    }
+    let ignoresValidUntil = try setting("Acquire::Check-Valid-Until") == false
+    let sources = sources.map { source in
+      var source = source
+      if ignoresValidUntil, source.checkValidUntil == nil { source.checkValidUntil = false }
+      return source
+    }
     let folder = try WorkFolder()
     let archives = try archives(sources, architecture: architecture, folder: folder.path)
     var poolSources: [PackagePool.Source] = []
@@ -66,10 +75,25 @@ public struct Planner: Sendable {
       BootstrapPlan.Package(
         record: package.choice.record, mirror: places[package.choice.source].uri,
         suite: places[package.choice.source].suite, reason: package.reason, stage: package.stage,
-        isAutomatic: package.choice.isAutomatic)
+        // The essential packages are installed by dpkg, which marks nothing.
+        isAutomatic: package.stage == .rest && package.choice.isAutomatic)
     }
     let date = archives.compactMap { $0.archive.release.date }.max() ?? 0
     return BootstrapPlan(suite: request.suite, architecture: architecture, date: date, packages: packages)
+  }
+
+  /// What `--aptopt` says of a yes-or-no setting; nil when it says nothing.
+  private func setting(_ name: String) throws(BootstrapError) -> Bool? {
+    var value: Bool?
+    for line in request.aptOptions where line.lowercased().hasPrefix(name.lowercased()) {
+      let word = line.dropFirst(name.count).filter { $0.isLetter || $0.isNumber }.lowercased()
+      switch word {
+      case "true", "yes", "1", "on": value = true
+      case "false", "no", "0", "off": value = false
+      default: throw .badArgument(what: "line of apt's configuration", value: line)
+      }
+    }
+    return value
   }
 
   private struct Read: Sendable {

@@ -40,7 +40,8 @@ struct IndexLayout {
     }
     let layout = IndexLayout(
       records: number(0), names: number(1), providers: number(2), slots: number(3), text: number(4))
-    guard layout.size == bytes.count, layout.slots > layout.names, layout.slots & (layout.slots - 1) == 0
+    guard number(5) == 0, layout.size == bytes.count, layout.slots > layout.names,
+      layout.slots & (layout.slots - 1) == 0
     else { return nil }
     let tables = UnsafeRawBufferPointer(rebasing: bytes[headerSize..<layout.textStart])
     guard checksum(tables) == Array(bytes[32..<64]) else { return nil }

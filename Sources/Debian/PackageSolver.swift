@@ -43,16 +43,20 @@ public final class PackageSolver {
     } catch {
       throw .syntax(error)
     }
-    let broken: [Int]
-    do { broken = try selection.broken() } catch { throw .syntax(error) }
-    let missing = versions.filter { selection[pool.versions[$0].package].install != $0 }
-    if !broken.isEmpty || !missing.isEmpty {
-      let packages = missing.map { pool.versions[$0].package } + broken
-      do { throw SolverError.impossible(try explain(packages, excluded)) } catch let error as SolverError {
-        throw error
-      } catch { throw .syntax(error as? SyntaxError ?? SyntaxError(file: "", line: 0, .damaged)) }
+    let lines: [String]?
+    do throws(SyntaxError) {
+      let broken = try selection.broken()
+      let isMissing = versions.contains { selection[pool.versions[$0].package].install != $0 }
+      if broken.isEmpty && !isMissing {
+        try selection.sweep()
+        lines = nil
+      } else {
+        lines = try explain(wanted: versions.map { pool.versions[$0].package }, broken: broken, excluded)
+      }
+    } catch {
+      throw .syntax(error)
     }
-    do { try selection.sweep() } catch { throw .syntax(error) }
+    if let lines { throw .impossible(lines) }
     for package in selection.selected where steps[package] == nil { steps[package] = step }
     selection.settle()
     step += 1
