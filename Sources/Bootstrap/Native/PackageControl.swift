@@ -24,7 +24,7 @@ struct PackageControl: Sendable {
   let version: String
   let architecture: String
   let isMultiArchSame: Bool
-  /// Whether it must not be removed.
+  /// Whether it must not be removed, or is of the priority `required`.
   let isProtected: Bool
   /// Groups of alternatives, names alone.
   let preDepends: [[String]]
@@ -83,7 +83,7 @@ struct PackageControl: Sendable {
         else { throw DebError(file, .control("its control file names no package, version or architecture")) }
         return (
           name, version, architecture, value("Multi-Arch") == "same",
-          value("Protected") == "yes" || value("Important") == "yes",
+          value("Protected") == "yes" || value("Priority") == "required",
           Self.groups(value("Pre-Depends")), Self.groups(value("Depends")),
           Self.groups(value("Replaces")).map { $0[0] }, Self.groups(value("Provides")).map { $0[0] }
         )

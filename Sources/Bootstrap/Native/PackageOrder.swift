@@ -1,8 +1,8 @@
 /// The order of packages: what a package needs comes before it.
 ///
 /// It decides where packages disagree, and in which order scripts run that don't depend on each other. It
-/// is near to apt's: protected packages first, then those with pre-dependencies, then all others, by name,
-/// each after what it needs.
+/// is near to apt's: packages with pre-dependencies first, of them the protected and required ones, then all
+/// others, by name, each after what it needs.
 enum PackageOrder {
   /// The indices of `packages` in order.
   static func sorted(_ packages: [PackageControl]) -> [Int] {
@@ -37,7 +37,7 @@ enum PackageOrder {
     }
     let roots = packages.indices.sorted { one, other in
       func rank(_ index: Int) -> Int {
-        (packages[index].isProtected ? 0 : 2) + (packages[index].preDepends.isEmpty ? 1 : 0)
+        packages[index].preDepends.isEmpty ? 2 : packages[index].isProtected ? 0 : 1
       }
       return (rank(one), packages[one].infoName) < (rank(other), packages[other].infoName)
     }
