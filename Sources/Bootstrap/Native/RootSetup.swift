@@ -139,9 +139,12 @@ struct RootSetup {
   private mutating func mountKernel(_ name: String, type: String, else other: String) throws {
     let target = root.appending(name)
     try makeDirectories(target, permissions: 0o755)
-    let flags: MountFlags = [.noSetuid, .noDevices, .noPrograms]
+    var flags: MountFlags = [.noSetuid, .noDevices, .noPrograms]
+    // Root's own could change settings of the machine; a user namespace's root can't, and may not mount
+    // these so.
+    if name == "sys" || !order.isUnshared { flags.insert(.readOnly) }
     do throws(PosixError) {
-      try mount(type, at: target, type: type, flags: name == "sys" ? flags.union(.readOnly) : flags)
+      try mount(type, at: target, type: type, flags: flags)
     } catch {
       // A user namespace without a network of its own has no sysfs.
       try mount(other, at: target, flags: [.bind, .recursive])
