@@ -40,7 +40,8 @@ struct SquashTruth {
 
   private init(_ ways: Ways, _ arguments: [String], in folder: TemporaryDirectory) throws {
     self.folder = folder
-    let script = layerTruthScript + randomLayersScript + metadataCasesScript + squashTruthScript
+    let script =
+      layerTruthScript + randomLayersScript + metadataCasesScript + imageLayoutScript + squashTruthScript
     let scratch = try TemporaryDirectory()
     for tool in ["python3", "zstd", "tar", "setfacl", "setcap"] { _ = try Tool.find(tool) }
     let tools = try builtProgram("garboard-squash").removingLastComponent()

@@ -1,5 +1,5 @@
-/// Squashes images in every way, and compares with what overlayfs says. Python, after `layerTruthScript` and
-/// `randomLayersScript`.
+/// Squashes images in every way, and compares with what overlayfs says. Python, after `layerTruthScript`,
+/// `randomLayersScript`, `metadataCasesScript` and `imageLayoutScript`.
 ///
 /// `SCRATCH TOOLS OUT WAYS random FIRST END` or `SCRATCH TOOLS OUT WAYS cases FOLDER…`, where a folder holds the
 /// layers `0.tar`, `1.tar` and so on; WAYS is `every`, or `some`: then each image has two of the ways in turn. `OUT` gets the layout `all`, with each image squashed into one layer under the
@@ -7,36 +7,9 @@
 /// images were made and compared.
 let squashTruthScript = #"""
 
-  import gzip, json
-
   scratch, tools, out, ways_wanted, mode, *arguments = sys.argv[1:]
   start(scratch)
-  MEDIA = "application/vnd.oci.image."
   compared, turn = 0, 0
-
-  def add_blob(layout, data):
-      name = hashlib.sha256(data).hexdigest()
-      with open("%s/blobs/sha256/%s" % (layout, name), "wb") as f: f.write(data)
-      return {"digest": "sha256:" + name, "size": len(data)}
-
-  def pack(layout, archives, first=0):
-      """An OCI layout of layers; each with another compression than the one below."""
-      os.makedirs(layout + "/blobs/sha256")
-      layers, ids = [], []
-      for number, archive in enumerate(archives, first):
-          with open(archive, "rb") as f: data = f.read()
-          ids.append("sha256:" + hashlib.sha256(data).hexdigest())
-          kind = ("+gzip", "", "+zstd")[number % 3]
-          if kind == "+gzip": data = gzip.compress(data, 1, mtime=0)
-          elif kind == "+zstd": data = subprocess.run(["zstd", "-qc"], input=data, stdout=subprocess.PIPE, check=True).stdout
-          layers.append({"mediaType": MEDIA + "layer.v1.tar" + kind, **add_blob(layout, data)})
-      config = {"architecture": "amd64", "os": "linux", "config": {"Env": ["A=b"]},
-                "rootfs": {"type": "layers", "diff_ids": ids}}
-      config = {"mediaType": MEDIA + "config.v1+json", **add_blob(layout, json.dumps(config).encode())}
-      manifest = {"schemaVersion": 2, "mediaType": MEDIA + "manifest.v1+json", "config": config, "layers": layers}
-      manifest = {"mediaType": manifest["mediaType"], **add_blob(layout, json.dumps(manifest).encode())}
-      with open(layout + "/index.json", "w") as f: json.dump({"schemaVersion": 2, "manifests": [manifest]}, f)
-      with open(layout + "/oci-layout", "w") as f: f.write('{"imageLayoutVersion":"1.0.0"}')
 
   def blob(layout, descriptor):
       with open("%s/blobs/sha256/%s" % (layout, descriptor["digest"][7:]), "rb") as f: return f.read()
