@@ -81,7 +81,7 @@ let interruptionScript = #"""
               continue
           with open("/proc/%d/task/%d/children" % (process.pid, process.pid)) as f: child = int(f.read())
           os.kill(child, getattr(signal, "SIG" + name))
-          os.kill(child, signal.SIGCONT)
+          if name != "KILL": os.kill(child, signal.SIGCONT)
           process.wait()
           count(name)
       wanted = getattr(signal, "SIG" + name)
