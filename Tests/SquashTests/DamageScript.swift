@@ -4,7 +4,7 @@ let damageScript = #"""
 
   import random
   tools, folder, seed, count = sys.argv[1], sys.argv[2], int(sys.argv[3]), int(sys.argv[4])
-  os.chdir(folder)
+  start(folder)
   r, refused, same = random.Random(seed), 0, 0
   os.makedirs("out"), os.makedirs("tmp")
 

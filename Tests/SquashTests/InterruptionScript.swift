@@ -5,7 +5,7 @@ let interruptionScript = #"""
   import signal, time
 
   tools, folder = sys.argv[1:]
-  os.chdir(folder)
+  start(folder)
   for name in ("in", "work", "tmp", "small"): os.makedirs(name)
   environment = {"TMPDIR": folder + "/tmp", "PATH": os.environ["PATH"]}
   counts = {}

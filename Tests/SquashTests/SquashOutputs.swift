@@ -110,7 +110,8 @@ struct SquashOutputs {
       ] {
         let (before, options) = how.hasPrefix("-") ? ("", how) : (how, "")
         let text = try Tool.check(
-          "sh", ["-euc", "\(before) \(tool) -q --json \(options) \(source) -o to/x.oci.tar; rm to/x.oci.tar"],
+          "sh",
+          ["-euc", "\(before) \(tool) -q --json \(options) \(source) -o to/x.oci.tar; rm to/x.oci.tar"],
           in: folder.path
         ).text
         digests.insert(try Self.value("['images'][0]['layers'][0]['digest']", of: text))
@@ -120,7 +121,9 @@ struct SquashOutputs {
     // Another user, who may go to none of the folders above.
     let foreign = try Tool.check(
       "setpriv",
-      ["--reuid=65534", "--regid=65534", "--clear-groups", tool, "-q", "--json", "one", "-o", "to/x.oci.tar"],
+      [
+        "--reuid=65534", "--regid=65534", "--clear-groups", tool, "-q", "--json", "one", "-o", "to/x.oci.tar",
+      ],
       in: folder.path
     ).text
     digests.insert(try Self.value("['images'][0]['layers'][0]['digest']", of: foreign))
@@ -135,7 +138,8 @@ struct SquashOutputs {
   @Test("Configuration, labels and annotations stay; history says what was squashed")
   func documents() throws {
     let folder = try folder()
-    let json = try squash("--json", "one", "-o", "oci:a:1", "--annotation", "k=v", "-m", "why", in: folder).text
+    let json = try squash("--json", "one", "-o", "oci:a:1", "--annotation", "k=v", "-m", "why", in: folder)
+      .text
     let image = try #require(try verify(image: "oci:\(folder.path)/a", running: .nothing).first)
     let config = image.configuration
     #expect(image.reference == "1")
