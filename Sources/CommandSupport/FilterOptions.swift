@@ -14,12 +14,12 @@ public struct FilterOptions: ParsableArguments {
         """,
       valueName: "glob"),
     transform: { try Glob($0) })
-  var exclude: [Glob] = []
+  public var exclude: [Glob] = []
 
   @Option(
     help: ArgumentHelp("Keep what matches, though it is excluded; may be repeated.", valueName: "glob"),
     transform: { try Glob($0) })
-  var include: [Glob] = []
+  public var include: [Glob] = []
 
   @Option(
     help: ArgumentHelp(
