@@ -5,6 +5,7 @@ public import Rootfs
 
 /// Which files go into a layer, and how their metadata is changed.
 public struct FilterOptions: ParsableArguments {
+  /// What is left out.
   @Option(
     help: ArgumentHelp(
       "Leave out what matches, a directory with all below it; may be repeated.",
@@ -16,6 +17,7 @@ public struct FilterOptions: ParsableArguments {
     transform: { try Glob($0) })
   public var exclude: [Glob] = []
 
+  /// What is kept of it.
   @Option(
     help: ArgumentHelp("Keep what matches, though it is excluded; may be repeated.", valueName: "glob"),
     transform: { try Glob($0) })

@@ -55,7 +55,7 @@ public struct ShrinkRule: Sendable {
       isSafe: true, excluded: ["/var/lib/apt/lists/**"], takesFilesOnly: true),
     ShrinkRule(
       name: "caches",
-      removes: "files below /var/cache and in .cache of /root and /home, but debconf's answers and font caches",
+      removes: "files below /var/cache and .cache in /root and /home, not debconf's answers and font caches",
       costs: "they are made or fetched anew when they are needed", isSafe: true,
       excluded: ["/var/cache/**", "/root/.cache/**", "/home/*/.cache/**"],
       included: ["/var/cache/debconf/*.dat", "/var/cache/fontconfig"], takesFilesOnly: true),

@@ -64,6 +64,8 @@ public struct SquashedImage: Sendable {
   public var after: [SquashedLayer]
   /// What each removal and the search for duplicates saved; nil when no layers were joined.
   public var savings: [SquashSaving]?
+  /// How many paths are in the tree that were to be left out: from layers that stay above joined ones.
+  public var leftovers = 0
 }
 
 /// Joins layers of images, reading each stored byte once.
@@ -134,7 +136,12 @@ public struct Squasher {
     assembly.annotations.merge(options.annotations) { _, new in new }
     assembly.history = SquashHistory(of: image).after(runs, joined: entries, keeps: options.keepsHistory)
     assembly.layers = after.map { NewLayer($0.descriptor, diffID: $0.diffID, history: History()) }
-    return SquashedImage(image: try assembly.assemble(), before: before, after: after, savings: savings)
+    var squashed = SquashedImage(
+      image: try assembly.assemble(), before: before, after: after, savings: savings)
+    if savings != nil, runs.last?.isJoined == false, !options.removals.isEmpty {
+      squashed.leftovers = LeftOut(options.removals, of: merge.difference(), in: merge.stack).nodes.count
+    }
+    return squashed
   }
 
   /// What is said to have made a layer: the diff IDs of those that were joined.

@@ -188,7 +188,8 @@ struct GarboardSquash: GarboardTool {
           uncompressedSize: layer.uncompressedSize, entries: layer.entries, createdBy: layer.createdBy ?? "")
       }
     }
-    let wantsLess = try !shrinking.removals(excluding: filter.exclude, including: filter.include).isEmpty
+    let wantsLess =
+      try !shrinking.removals(excluding: filter.exclude, including: filter.include).isEmpty
       || shrinking.deduping() != nil
     let summaries = squashed.map { squashed in
       var summary = ImageSummary(
@@ -201,6 +202,11 @@ struct GarboardSquash: GarboardTool {
         }
         if squashed.savings == nil {
           Console.shared.warning("no layers were joined, so nothing was left out")
+        }
+        if squashed.leftovers > 0 {
+          Console.shared.warning(
+            "some paths (\(formatCount(UInt64(squashed.leftovers)))) that were to be left out come from layers "
+              + "above the joined ones; without --max-layers they go")
         }
       }
       return summary

@@ -201,12 +201,23 @@ struct ShrinkTests {
   func below() throws {
     let folder = try image([
       "mkdir a; echo 1 >a/1; echo 2 >b", "mkdir a; echo 3 >a/3",
-      "mkdir c; head -c 100000 /dev/urandom >c/large", "echo 5 >e", "echo 6 >f",
+      "mkdir c; head -c 100000 /dev/urandom >c/large", "echo 5 >e",
+      "echo 6 >f; head -c 100000 /dev/urandom >g",
     ])
     try squash(
       "-q", "--max-layers", "3", "--exclude", "/a", "--compression", "none", "x.oci.tar", "s.oci.tar",
       in: folder)
     try squash("-q", "--exclude", "/a", "x.oci.tar", "whole.tar", in: folder)
+    let above = try garboard(
+      "garboard-squash", "-q", "--max-layers", "4", "--exclude", "/f", "x.oci.tar", "t.oci.tar",
+      in: folder.path)
+    #expect(above.errorText.contains("some paths (1) that were to be left out come from layers above"))
+    #expect(try paths("t.oci.tar", in: folder).contains("f"))
+    let unjoined = try garboard(
+      "garboard-squash", "-q", "--max-layers", "5", "--exclude", "/f", "x.oci.tar", "t.oci.tar",
+      in: folder.path)
+    #expect(unjoined.errorText.contains("no layers were joined"))
+    #expect(try paths("t.oci.tar", in: folder).contains("f"))
     let whole = try TreeListing.ofExtracted(folder.appending("whole.tar"))
     #expect(whole.differences(try overlay("s.oci.tar", in: folder), ignoring: [.directoryTimes]) == [])
   }
