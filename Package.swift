@@ -119,6 +119,7 @@ let package = Package(
         "tool-fixture",
         argumentParser,
       ]),
+    tests("SquashTests", ["Squash", "CommandSupport", "OCI", "Digest", "Posix"]),
     tests("CommandTests", ["Posix", "CommandSupport"]),
     tests("PackageTests", ["Posix", "OCI"]),
   ],
