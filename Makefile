@@ -12,7 +12,8 @@ SEEDS ?= 1000-1999
 # docs/dependencies.md gives the reason for each.
 BUILD_PACKAGES := g++ git pkgconf zlib1g-dev libarchive-dev libzstd-dev liblzma-dev libbz2-dev \
 	libdeflate-dev libisal-dev libssl-dev libcurl4-openssl-dev
-RUN_PACKAGES := ca-certificates mmdebstrap debootstrap apt dpkg gpgv debian-archive-keyring uidmap
+RUN_PACKAGES := ca-certificates mmdebstrap debootstrap apt dpkg gpgv debian-archive-keyring uidmap \
+	arch-test
 TEST_PACKAGES := podman crun fuse-overlayfs buildah skopeo umoci docker-registry \
 	libarchive-tools tar pigz gzip zstd xz-utils bzip2 acl attr libcap2-bin strace time dpkg-dev \
 	python3 python3-jsonschema golang-github-opencontainers-image-spec-dev
