@@ -80,16 +80,6 @@ struct ExamplesTests {
   @Test("garboard-report")
   func reports() throws { try run("garboard-report", preparedBy: Self.images) }
 
-  @Test("garboard-squash")
-  func squashes() throws {
-    try run(
-      "garboard-squash",
-      preparedBy: Self.rootfs + """
-
-        garboard-import -q rootfs/ -o base.oci.tar -o app.oci.tar -o oci:layout:1
-        """)
-  }
-
   @Test("garboard-bootstrap, with mmdebstrap, from the machine's mirror")
   func bootstraps() throws {
     try run("garboard-bootstrap", preparedBy: ":") { !$0.command.contains("--engine debootstrap") }
