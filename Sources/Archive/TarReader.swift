@@ -147,12 +147,14 @@ public final class TarReader: SparseSource {
   }
 
   private func skipData() throws {
-    let left = storedLeft + padding
+    let (left, last) = (storedLeft, padding)
     storedLeft = 0
     padding = 0
     position = 0
     size = 0
     if left > 0 { try skip(exactly: left) }
+    // Some writers (umoci 0.4.7) end with the last file's data, as others do without end blocks.
+    if last > 0, try !stream.skip(last) { notice("the last file's data are not filled up to a block") }
   }
 
   private func skip(_ size: UInt64) throws { try skip(exactly: size + Self.padding(size)) }
