@@ -61,9 +61,17 @@ let package = Package(
     module("OCI", ["Digest"]),
     module("Debian", ["Posix", system]),
     module("Dockerfile"),
+    module("ELF"),
 
     // Floor 3: the work.
-    module("Image", ["OCI", "Rootfs", "Archive", "Codec", "Digest", "Posix", "Dockerfile", system]),
+    module("Image", ["OCI", "Rootfs", "Archive", "Codec", "Digest", "Posix", "Dockerfile", "ELF", system]),
+    module("SBOM", ["OCI", "Debian", "Rootfs", "Archive", "Digest", "Posix", system]),
+    module(
+      "Scratch",
+      [
+        "Image", "ELF", "OCI", "Debian", "Dockerfile", "Rootfs", "Archive", "Codec", "Digest", "Posix",
+        system,
+      ]),
     module(
       "Squash",
       ["Image", "OCI", "Dockerfile", "Debian", "Rootfs", "Archive", "Codec", "Digest", "Posix", system]),
@@ -77,7 +85,7 @@ let package = Package(
       "CommandSupport",
       [
         "Posix", "Digest", "Codec", "Archive", "Rootfs", "OCI", "Dockerfile", "Image", "SizeReport", "Fetch",
-        argumentParser, system,
+        "SBOM", argumentParser, system,
       ]),
     tool("garboard", ["Posix"]),
     tool("garboard-import", ["Image", "OCI", "Rootfs", "Archive", "Codec", "Posix", "Fetch", "SizeReport"]),
@@ -90,6 +98,14 @@ let package = Package(
       "garboard-squash",
       [
         "Squash", "Image", "OCI", "Dockerfile", "Rootfs", "Archive", "Codec", "Digest", "Posix", "SizeReport",
+      ]),
+
+    tool(
+      "garboard-scratch",
+      [
+        "Scratch", "SBOM", "Image", "OCI", "Dockerfile", "Rootfs", "Archive", "Codec", "Digest", "Posix",
+        "Fetch",
+        "SizeReport",
       ]),
 
     // Tests.
@@ -108,6 +124,8 @@ let package = Package(
     tests("OCITests", ["OCI", "Digest"]),
     tests("DockerfileTests", ["Dockerfile"]),
     tests("DebianTests", ["Debian"]),
+    tests("ELFTests", ["ELF", "Posix"]),
+    tests("ScratchTests", ["Scratch", "SBOM", "Image", "ELF", "OCI", "Archive", "Posix"]),
     tests("ImageTests", ["Image", "OCI", "Dockerfile", "Rootfs", "Archive", "Codec", "Digest", "Posix"]),
     tests("FetchTests", ["Fetch", "Posix"]),
     tests("BootstrapTests", ["Bootstrap", "Debian", "Archive", "Posix"]),
