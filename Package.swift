@@ -65,7 +65,7 @@ let package = Package(
 
     // Floor 3: the work.
     module("Image", ["OCI", "Rootfs", "Archive", "Codec", "Digest", "Posix", "Dockerfile", "ELF", system]),
-    module("SBOM", ["OCI", "Debian", "Rootfs", "Archive", "Digest", "Posix", system]),
+    module("SBOM", ["Image", "OCI", "Debian", "Rootfs", "Archive", "Digest", "Posix", system]),
     module(
       "Scratch",
       [
@@ -88,16 +88,19 @@ let package = Package(
         "SBOM", argumentParser, system,
       ]),
     tool("garboard", ["Posix"]),
-    tool("garboard-import", ["Image", "OCI", "Rootfs", "Archive", "Codec", "Posix", "Fetch", "SizeReport"]),
+    tool(
+      "garboard-import",
+      ["Image", "SBOM", "OCI", "Rootfs", "Archive", "Codec", "Posix", "Fetch", "SizeReport"]),
     tool(
       "garboard-bootstrap",
-      ["Bootstrap", "Debian", "Image", "OCI", "Rootfs", "Archive", "Codec", "Posix", "SizeReport"]),
+      ["Bootstrap", "Debian", "Image", "SBOM", "OCI", "Rootfs", "Archive", "Codec", "Posix", "SizeReport"]),
     tool("garboard-report", ["Image", "OCI", "SizeReport", "Rootfs", "Digest", "Posix"]),
 
     tool(
       "garboard-squash",
       [
-        "Squash", "Image", "OCI", "Dockerfile", "Rootfs", "Archive", "Codec", "Digest", "Posix", "SizeReport",
+        "Squash", "SBOM", "Image", "OCI", "Dockerfile", "Rootfs", "Archive", "Codec", "Digest", "Posix",
+        "SizeReport",
       ]),
 
     tool(

@@ -6,6 +6,7 @@ import Image
 import OCI
 import Posix
 import Rootfs
+import SBOM
 import Squash
 
 /// Joins the layers of images.
@@ -141,7 +142,21 @@ struct GarboardSquash: GarboardTool {
       squashed.append(try squasher.squash(image))
     }
     reading.finish()
+    var bills: [(ImageToStore, PackageInventory?)] = []
+    if self.image.sbom != nil {
+      let filter = squasher.options.filter
+      for (image, made) in zip(images, squashed) {
+        let inventory = try PackageInventory(
+          of: image,
+          reading: { reading in
+            reading.archiveLimits = limits.archive
+            reading.expansionLimits = limits.expansion
+          }, isKept: { filter.verdict($0.path, $0.kind) == .keep })
+        bills.append((made.image, inventory))
+      }
+    }
     _ = try outputs.finish(squashed.map(\.image), removesReplaced: inPlace)
+    try self.image.writeBill(bills)
     try present(squashed, tags: tags)
   }
 

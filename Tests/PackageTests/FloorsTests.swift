@@ -20,6 +20,7 @@ private let sameFloor: [String: Set<String>] = [
   "SizeReport": ["Image"],
   "Squash": ["Image"],
   "Scratch": ["Image"],
+  "SBOM": ["Image"],
   "garboard": ["CommandSupport"],
   "garboard-import": ["CommandSupport"],
   "garboard-bootstrap": ["CommandSupport"],
