@@ -107,7 +107,7 @@ struct DebianRecords {
       for line in try root.read(sums.path, limit: Self.listLimit).split(separator: 0x0a) {
         guard let gap = line.firstIndex(of: 0x20) else { continue }
         let path = line[gap...].drop { $0 == 0x20 || $0 == 0x2a }
-        if files.contains(Array(path)) { lines += line + [0x0a] }
+        if files.contains(Array(path)), tree.resolve(path) != nil { lines += line + [0x0a] }
       }
       try put(try folder.appending(own + Array(".md5sums".utf8)), lines)
     }

@@ -55,6 +55,15 @@ struct Program {
     if case .elf(_, let platform) = kind { platform } else { nil }
   }
 
+  var header: ELFHeader? {
+    if case .elf(let elf, _) = kind { elf.header } else { nil }
+  }
+
+  /// The interpreter that it asks for.
+  var interpreter: [UInt8]? {
+    if case .elf(let elf, _) = kind { elf.interpreter } else { nil }
+  }
+
   /// Opens a program.
   ///
   /// - Parameters:

@@ -98,10 +98,8 @@ public struct ScratchBuilder {
   private func plan(_ platform: Platform, _ programs: [Program], _ root: SourceTree) throws -> Plan {
     let tree = ImageTree()
     var files: Set<EntryPath> = []
-    let header =
-      try programs.lazy.compactMap { program -> ELFHeader? in
-        if case .elf(let elf, _) = program.kind { elf.header } else { nil }
-      }.first ?? host.elf(EntryPath("proc/self/exe")).header
+    // An image of scripts alone is for this machine.
+    let header = try programs.lazy.compactMap { $0.header }.first ?? ownHeader()
     let extras = Extras(tree: tree, root: root) { files.insert($0) }
     let additions = Additions(
       tree: tree, root: root, host: host, taken: { files.insert($0) }, notice: warning)
@@ -147,6 +145,13 @@ public struct ScratchBuilder {
       createdBy: (["garboard-scratch"] + commands).joined(separator: " "), tree: tree)
   }
 
+  private func ownHeader() throws -> ELFHeader {
+    guard let own = try host.file(Array("proc/self/exe".utf8)) else {
+      throw ScratchError.missing("/proc/self/exe")
+    }
+    return try host.elf(own.path).header
+  }
+
   private static func isSame(_ one: SourceTree, _ other: SourceTree) -> Bool { one.path == other.path }
 
   private func follow(_ program: Program, _ closure: Closure) throws {
@@ -162,9 +167,7 @@ public struct ScratchBuilder {
   private func followAdded(
     _ placed: [EntryPath], _ programs: [Program], _ closure: Closure, _ header: ELFHeader
   ) throws {
-    let interpreter = programs.lazy.compactMap { program -> [UInt8]? in
-      if case .elf(let elf, _) = program.kind { elf.interpreter } else { nil }
-    }.first
+    let interpreter = programs.lazy.compactMap { $0.interpreter }.first
     for path in placed {
       guard case .file(let source, let place)? = closure.content(of: path), let node = try source.node(place),
         node.status.size >= 52, let elf = try? source.elf(place), elf.header.isCompatible(with: header),
@@ -185,9 +188,7 @@ public struct ScratchBuilder {
       ?? closure.taken.first { Self.isSame($0.tree, root) && $0.place.name.starts(with: "libc-2".utf8) }
     let names = try extras.addNameService(libc: try libc.map { try root.elf($0.place) }, in: libc?.place)
     guard !names.isEmpty, let folder = libc?.place.parent, request.addsLibraries else { return }
-    let interpreter = programs.lazy.compactMap { program -> [UInt8]? in
-      if case .elf(let elf, _) = program.kind { elf.interpreter } else { nil }
-    }.first
+    let interpreter = programs.lazy.compactMap { $0.interpreter }.first
     for name in names {
       guard let found = try root.file(folder.appending(name).bytes) else { continue }
       let place = try closure.add(found)
