@@ -109,7 +109,7 @@ struct DebianRecords {
         let path = line[gap...].drop { $0 == 0x20 || $0 == 0x2a }
         if files.contains(Array(path)), tree.resolve(path) != nil { lines += line + [0x0a] }
       }
-      try put(try folder.appending(own + Array(".md5sums".utf8)), lines)
+      if !lines.isEmpty { try put(try folder.appending(own + Array(".md5sums".utf8)), lines) }
     }
     if let copyright = try root.file(Array("usr/share/doc/".utf8) + name + Array("/copyright".utf8)) {
       try tree.put(copyright, of: root)

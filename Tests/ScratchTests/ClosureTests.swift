@@ -104,7 +104,7 @@ struct ClosureTests {
     }
     let root = try ScratchFixture.tree(folder, "root-image", ["--libraries", "\(program):\(program)"])
     #expect(try ScratchFixture.libraries(in: root) == oracle.found)
-    #expect(try Tool.check("chroot", [root.string, program]).text == "21\n")
+    #expect(try ScratchFixture.run(program, in: root) == "21\n")
   }
 
   @Test("come along beside a program that goes elsewhere")
@@ -114,7 +114,7 @@ struct ClosureTests {
     let root = try ScratchFixture.tree(
       folder, "image", ["--libraries", "\(folder.appending("bin/p")):/opt/app/bin/p"])
     #expect(try ScratchFixture.libraries(in: root).contains("/opt/app/b/libb.so"))
-    #expect(try Tool.check("chroot", [root.string, "/opt/app/bin/p"]).text == "21\n")
+    #expect(try ScratchFixture.run("/opt/app/bin/p", in: root) == "21\n")
   }
 
   @Test("in folders of ld.so.conf get a cache, which the loader and ldconfig read")

@@ -44,8 +44,22 @@ enum ScratchFixture {
 
   /// The libraries in a tree: regular files whose names have `.so`.
   static func libraries(in root: FilePath) throws -> Set<String> {
-    let text = try Tool.check("find", [root.string, "-type", "f", "-name", "*.so*", "-printf", "/%P\\n"]).text
+    let text = try Tool.check(
+      "find", [root.string, "-type", "f", "-name", "*.so*", "-not", "-name", "*.cache", "-printf", "/%P\\n"]
+    ).text
     return Set(text.split(separator: "\n").map(String.init))
+  }
+
+  /// Runs a program in a tree, with /proc, which the loader reads its own path from.
+  static func run(_ program: String, in root: FilePath) throws -> String {
+    try Tool.check(
+      "unshare",
+      [
+        "--mount", "sh", "-euc",
+        "mkdir -p \"$0/proc\"; mount --bind /proc \"$0/proc\"; exec chroot \"$0\" \"$1\"",
+        root.string, program,
+      ]
+    ).text
   }
 
   /// Makes an image with the given options into a plain tree, and gives the tree.
