@@ -11,7 +11,7 @@ SUITE ?= trixie
 BUILD_PACKAGES := g++ git pkgconf zlib1g-dev libarchive-dev libzstd-dev liblzma-dev libbz2-dev \
 	libdeflate-dev libisal-dev libssl-dev libcurl4-openssl-dev
 RUN_PACKAGES := ca-certificates mmdebstrap debootstrap apt dpkg gpgv debian-archive-keyring uidmap \
-	tini busybox-static
+	arch-test tini busybox-static
 TEST_PACKAGES := podman crun fuse-overlayfs buildah skopeo umoci docker-registry \
 	libarchive-tools tar pigz gzip zstd xz-utils bzip2 acl attr libcap2-bin strace time dpkg-dev \
 	python3 python3-jsonschema golang-github-opencontainers-image-spec-dev \
