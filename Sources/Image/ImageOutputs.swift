@@ -3,7 +3,7 @@ public import Codec
 import Digest
 public import OCI
 import Posix
-public import Rootfs
+import Rootfs
 public import SystemPackage
 
 /// The places that images go to: image stores, and plain tars and directories for an image of one layer.
