@@ -57,7 +57,7 @@ image: all deps-run ## Make a Debian base image in output/ and print its size pe
 
 self-image: all deps-run ## Put these tools with just their libraries into an image in output/
 	$(RELEASE)/garboard-scratch --libraries --ca-certificates --tmp -t garboard:latest \
-		-e PATH=/usr/bin --entrypoint /usr/bin/garboard --cmd --help \
+		-e PATH=/usr/bin --entrypoint /usr/bin/garboard --cmd '["help"]' \
 		$(foreach tool,$(TOOLS),$(RELEASE)/$(tool):/usr/bin/$(tool)) -o output/garboard.oci.tar
 
 install: all ## Install executables, completions and man pages below $(DESTDIR)$(PREFIX)
