@@ -15,7 +15,7 @@ RUN_PACKAGES := ca-certificates mmdebstrap debootstrap apt dpkg gpgv debian-arch
 TEST_PACKAGES := podman crun fuse-overlayfs buildah skopeo umoci docker-registry \
 	libarchive-tools tar pigz gzip zstd xz-utils bzip2 acl attr libcap2-bin strace time dpkg-dev \
 	python3 python3-jsonschema golang-github-opencontainers-image-spec-dev \
-	curl openssl tzdata qemu-user-static binutils libc-bin
+	curl openssl tzdata qemu-user-static binutils libc-bin musl-tools
 
 TOOLS := $(notdir $(wildcard Sources/garboard*))
 RELEASE := .build/release

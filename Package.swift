@@ -129,7 +129,8 @@ let package = Package(
     tests("DebianTests", ["Debian"]),
     tests("ELFTests", ["ELF"]),
     tests("ScratchTests", ["Scratch", "ELF", "Posix", system]),
-    tests("ImageTests", ["Image", "OCI", "Dockerfile", "Rootfs", "Archive", "Codec", "Digest", "Posix"]),
+    tests(
+      "ImageTests", ["Image", "ELF", "OCI", "Dockerfile", "Rootfs", "Archive", "Codec", "Digest", "Posix"]),
     tests("FetchTests", ["Fetch", "Posix"]),
     tests("BootstrapTests", ["Bootstrap", "Debian", "Archive", "Posix"]),
     tests("SizeReportTests", ["SizeReport", "Image", "OCI", "Rootfs", "Archive", "Digest", "Posix", system]),

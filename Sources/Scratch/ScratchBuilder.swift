@@ -262,6 +262,8 @@ public struct ScratchBuilder {
     runtime.command = request.command
     if request.entrypoint == nil, request.command == nil, let command { runtime.command = [command] }
     if request.addsInit { runtime.entrypoint = [Extras.initPath, "--"] + (request.entrypoint ?? []) }
+    // As docker and buildah have it for images from scratch.
+    runtime.environment = ["PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"]
     for (name, value) in request.environment {
       runtime.environment.removeAll { $0.hasPrefix("\(name)=") }
       runtime.environment.append("\(name)=\(value)")
