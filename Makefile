@@ -5,6 +5,8 @@ PREFIX ?= /usr/local
 DESTDIR ?=
 # The Debian suite that `make image` and `make reproduce` make.
 SUITE ?= trixie
+# The random images of `make fuzz`.
+SEEDS ?= 1000-1999
 
 # Debian packages, by what needs them; `make deps` installs those that are missing.
 # docs/dependencies.md gives the reason for each.
@@ -24,7 +26,7 @@ RELEASE_FLAGS := -c release --static-swift-stdlib -Xlinker -s
 MAKEFLAGS += --no-builtin-rules --no-print-directory
 
 .DEFAULT_GOAL := all
-.PHONY: all deps deps-build deps-run test lint bench reproduce install image self-image clean help
+.PHONY: all deps deps-build deps-run test fuzz lint bench reproduce install image self-image clean help
 
 all: deps-build ## Build the release executables in .build/release (the default)
 	$(SWIFT) build $(RELEASE_FLAGS)
@@ -42,6 +44,9 @@ deps-run:
 
 test: deps ## Build and run all tests (as root, so that the tests that need it can run)
 	$(SWIFT) test
+
+fuzz: deps ## Squash SEEDS=FIRST-LAST random images in every way, and compare with overlayfs, umoci and podman
+	GARBOARD_FUZZ_SEEDS=$(SEEDS) $(SWIFT) test --filter SquashAgainstOverlayfs --filter SquashDamage
 
 lint: ## Check the formatting of all Swift sources
 	$(SWIFT) format lint --strict --parallel --recursive Package.swift Sources Tests

@@ -141,6 +141,7 @@ let package = Package(
         "tool-fixture",
         argumentParser,
       ]),
+    tests("SquashTests", ["Squash", "CommandSupport", "OCI", "Digest", "Posix"]),
     tests("CommandTests", ["Posix", "CommandSupport"]),
     tests("PackageTests", ["Posix", "OCI"]),
   ],

@@ -5,7 +5,7 @@ public import Posix
 ///
 /// Names stay bytes whatever the locale. Anything that contradicts itself is an error with its place,
 /// and never skipped: readers that guess are how one archive becomes two different trees.
-public final class TarReader: EntrySource {
+public final class TarReader: SparseSource {
   private let stream: TarStream
   private let limits: ArchiveLimits
   private let notice: (String) -> Void
@@ -107,8 +107,6 @@ public final class TarReader: EntrySource {
   }
 
   /// Reads the stored bytes of the current file alone, one extent after the other, without the holes.
-  ///
-  /// Either this or `read(into:)` is used for one entry.
   public func readStored(into buffer: UnsafeMutableRawBufferPointer) throws -> Int {
     let count = Int(min(UInt64(buffer.count), storedLeft))
     if count == 0 { return 0 }

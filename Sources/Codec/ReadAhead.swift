@@ -92,6 +92,8 @@ final class ReadAheadQueue: @unchecked Sendable {
     var failure: (any Error)?
     var cancelled = false
     var reading = false
+    /// The thread had nothing to fill, and goes on when half of the buffers are free: fewer turns, each longer.
+    var starved = false
   }
 
   private let monitor: Monitor<State>
@@ -105,10 +107,15 @@ final class ReadAheadQueue: @unchecked Sendable {
   /// For the thread: a buffer to fill, once there is one; nil when the reader is gone.
   func takeFree() -> Chunk? {
     let chunkSize = chunkSize
-    return monitor.wait { state -> Chunk?? in
+    return monitor.wait(isQuiet: true) { state -> Chunk?? in
       if state.cancelled { return .some(nil) }
+      if state.starved, state.free.count < Self.bufferCount / 2 { return nil }
+      state.starved = false
       if let chunk = state.free.popLast() { return chunk }
-      if state.unused == 0 { return nil }
+      if state.unused == 0 {
+        state.starved = true
+        return nil
+      }
       state.unused -= 1
       return Chunk(chunkSize)
     }
@@ -150,27 +157,35 @@ final class ReadAheadQueue: @unchecked Sendable {
 
   /// For the thread: whether it may read from the source now.
   func startReading() throws(CodecError) {
-    let cancelled = monitor.change { state in
+    var cancelled = false
+    monitor.changeQuietly { state in
       state.reading = !state.cancelled
-      return state.cancelled
+      cancelled = state.cancelled
+      return false
     }
     if cancelled { throw CodecError(.closed) }
   }
 
   /// For the thread: the read is over.
-  func stopReading() { monitor.change { $0.reading = false } }
+  func stopReading() {
+    monitor.changeQuietly { state in
+      state.reading = false
+      return false
+    }
+  }
 
   /// For the reader and the observer: gives a buffer back.
   func putFree(_ chunk: Chunk) {
-    monitor.change { state in
+    monitor.changeQuietly { state in
       chunk.users -= 1
       if chunk.users == 0 { state.free.append(chunk) }
+      return state.starved && state.free.count >= Self.bufferCount / 2
     }
   }
 
   /// For the reader: the next buffer, once there is one; the empty one and errors come again and again.
   func takeFilled() throws -> Chunk {
-    try monitor.wait { state in
+    try monitor.wait(isQuiet: true) { state in
       if state.cancelled { throw CodecError(.closed) }
       if let chunk = state.filled.first {
         if chunk.count > 0 {

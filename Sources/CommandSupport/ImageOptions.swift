@@ -31,7 +31,7 @@ public struct ImageOptions: ParsableArguments {
   /// How layers are compressed.
   @Option(
     help: ArgumentHelp(
-      "How layers are compressed: gzip, zstd or none, with a level (default: gzip:6).",
+      "How layers are compressed: gzip, zstd or none, with a level (default: gzip:4).",
       valueName: "format[:level]"),
     completion: .list(["gzip", "zstd", "none"]), transform: Self.layerCompression)
   var compression: CompressionSettings?

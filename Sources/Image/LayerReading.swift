@@ -103,7 +103,7 @@ extension LayerReadingError: CustomStringConvertible {
 }
 
 /// A layer that is being read: its entries one by one, and at their end what is promised of the layer is checked.
-public final class OpenLayer: EntrySource {
+public final class OpenLayer: SparseSource {
   private let reading: LayerReading
   private let decompressor: Decompressor
   private let hash: TarHash
@@ -158,6 +158,16 @@ public final class OpenLayer: EntrySource {
   /// - Throws: `LayerReadingError`, `ImageError`.
   public func read(into buffer: UnsafeMutableRawBufferPointer) throws -> Int {
     try reading.placing { try tar.read(into: buffer) }
+  }
+
+  /// The runs of the current file's data that the layer stores.
+  public var extents: [DataExtent] { tar.extents }
+
+  /// Reads the stored bytes of the current file.
+  ///
+  /// - Throws: `LayerReadingError`, `ImageError`.
+  public func readStored(into buffer: UnsafeMutableRawBufferPointer) throws -> Int {
+    try reading.placing { try tar.readStored(into: buffer) }
   }
 
   /// Stops reading.

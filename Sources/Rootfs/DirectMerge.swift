@@ -1,12 +1,14 @@
 public import Archive
+public import SystemPackage
 
 /// Lays whole layers on each other straight through: all are read side by side, in tree order, and what is
-/// left of them is given on at once, without a copy of the data anywhere.
+/// left of them is given on at once. Only files that are passed by are kept aside: a later hardlink may lead
+/// to them.
 ///
 /// The rules are those of `LayerStack`, and the result is the same to the byte. It works as long as each layer
-/// is in tree order (whiteouts may stand where their own name or the hidden one belongs) and no hardlink
-/// needs data that was passed by; at the first surprise it gives up with `Surprise`, and `LayerMerge`, which
-/// takes layers in any order, has to begin anew. Memory holds a small record for each entry.
+/// is in tree order (whiteouts may stand where their own name or the hidden one belongs) and hardlinks lead to
+/// what stands before them in their layer; at the first surprise it gives up with `Surprise`, and
+/// `LayerMerge`, which takes layers in any order, has to begin anew. Memory holds a small record for each entry.
 public final class DirectMerge {
   /// What can't be joined straight through.
   public struct Surprise: Error {}
@@ -29,6 +31,7 @@ public final class DirectMerge {
   private let layers: [DirectMergeLayer]
   private let metadata: (inout Entry) -> Void
   private let sink: any EntrySink
+  private let kept: KeptData
   private var heap: [DirectMergeLayer] = []
   private var directories: [Directory] = []
   private var waitingDirectories: [EntryPath] = []
@@ -36,12 +39,17 @@ public final class DirectMerge {
 
   /// - Parameters:
   ///   - sources: the entries of the layers, the lowest first.
+  ///   - temporaryDirectory: where a spool is made when one is needed.
+  ///   - memory: how many bytes of data stay in memory.
   ///   - metadata: changes the metadata of entries on their way out.
   ///   - sink: takes the joined layer in canonical order.
   public init(
-    _ sources: [any EntrySource], metadata: @escaping (inout Entry) -> Void = { _ in }, to sink: any EntrySink
+    _ sources: [any EntrySource], temporaryDirectory: FilePath, memory: UInt64 = 0,
+    metadata: @escaping (inout Entry) -> Void = { _ in }, to sink: any EntrySink
   ) {
-    layers = sources.enumerated().map { DirectMergeLayer($0.element, number: $0.offset) }
+    let kept = KeptData(in: temporaryDirectory, memory: memory)
+    layers = sources.enumerated().map { DirectMergeLayer($0.element, number: $0.offset, kept: kept) }
+    self.kept = kept
     self.metadata = metadata
     self.sink = sink
   }
@@ -124,13 +132,17 @@ public final class DirectMerge {
   // MARK: Giving on
 
   private func give(_ layer: DirectMergeLayer) throws {
-    guard var entry = try layer.given() else { return }
+    guard case (var entry, let data)? = try layer.given() else { return }
     try giveWaitingDirectories(before: entry)
     metadata(&entry)
     try sink.add(entry)
-    guard entry.kind == .file, entry.size > 0 else { return }
-    while case let count = try layer.source.read(into: buffer), count > 0 {
-      try sink.write(UnsafeRawBufferPointer(rebasing: buffer[..<count]))
+    switch data {
+    case .none: break
+    case .current:
+      while case let count = try layer.source.read(into: buffer), count > 0 {
+        try sink.write(UnsafeRawBufferPointer(rebasing: buffer[..<count]))
+      }
+    case .kept(let place): try kept.read(place, size: entry.size) { try sink.write($0) }
     }
   }
 

@@ -15,16 +15,19 @@ final class DirectMergeLayer {
   private var whiteouts: Set<EntryPath> = []
   private var opaques: Set<EntryPath> = []
 
-  // What its names lead to: a record of a file that was given on, or one of these.
+  // What its names lead to: a record in `files`, or this.
   private static let directory: Int32 = -1
-  private static let passed: Int32 = -2
   private var names = NameTree<Int32>(directory)
   private var files = ChunkedArray<KeptFile>()
   private var lastDirectory: (path: [UInt8], node: Int) = ([], 0)
+  private var lastNode = 0
+  private let kept: KeptData
 
-  init(_ source: any EntrySource, number: Int) {
+  /// - Parameter kept: keeps the data of files that were passed by; a later name may still need them.
+  init(_ source: any EntrySource, number: Int, kept: KeptData) {
     self.source = source
     self.number = number
+    self.kept = kept
   }
 
   func isBefore(_ other: DirectMergeLayer) -> Bool {
@@ -74,8 +77,13 @@ final class DirectMergeLayer {
 
   // MARK: Names and files
 
-  /// The node of the current entry's path.
+  /// The node of the current entry's path, which is `lastNode` from then on.
   private func node() -> Int {
+    lastNode = findNode()
+    return lastNode
+  }
+
+  private func findNode() -> Int {
     let bytes = path.bytes
     guard let slash = bytes.lastIndex(of: 0x2f) else { return names.insert(bytes[...], in: names.root) }
     if !bytes[..<slash].elementsEqual(lastDirectory.path) {
@@ -87,43 +95,58 @@ final class DirectMergeLayer {
   }
 
   /// What the target of a hardlink leads to.
-  private func target(_ path: EntryPath) throws -> Int32 {
+  private func target(_ path: EntryPath) throws -> Int {
     // What this layer does not have yet is in a lower one, or comes later.
     guard let found = names.find(path), names[found] != Self.directory else { throw DirectMerge.Surprise() }
-    return names[found]
+    return Int(names[found])
+  }
+
+  /// Where the data of an entry are that is given on.
+  enum Data {
+    case none
+    /// In the source.
+    case current
+    /// They were kept when another name of the file was passed by.
+    case kept(KeptFile.Location)
   }
 
   /// The current entry as it is given on; for a further name of a file that was, a hardlink to the first name.
-  func given() throws -> Entry? {
+  func given() throws -> (Entry, Data)? {
     guard let entry = current else { return nil }
-    if let target = entry.hardlinkTarget {
-      let file = try self.target(target)
-      // Its data were passed by.
-      if file == Self.passed { throw DirectMerge.Surprise() }
-      names[node()] = file
-      var link = files[Int(file)].entry(at: entry.path)
-      link.kind = .hardlink
-      link.size = 0
-      link.linkTarget = []
-      link.hardlinkTarget = names.path(of: files[Int(file)].holder)
-      return link
+    if entry.kind == .directory { return (entry, .none) }
+    let hasData = entry.size > 0 && entry.kind == .file
+    guard let target = entry.hardlinkTarget else {
+      files[record(entry)].holder = lastNode
+      return (entry, hasData ? .current : .none)
     }
-    if entry.kind == .directory { return entry }
-    let node = node()
-    names[node] = Int32(files.count)
-    var file = KeptFile(entry)
-    file.holder = node
-    files.append(file)
-    return entry
+    let file = try self.target(target)
+    names[node()] = Int32(file)
+    var named = files[file].entry(at: entry.path)
+    guard files[file].holder >= 0 else {
+      files[file].holder = lastNode
+      return (named, named.kind == .file && named.size > 0 ? .kept(files[file].data) : .none)
+    }
+    named.kind = .hardlink
+    named.size = 0
+    named.linkTarget = []
+    named.hardlinkTarget = names.path(of: files[file].holder)
+    return (named, .none)
   }
 
-  /// Notes that the current entry is not in the joined layer.
+  /// Notes that the current entry is not in the joined layer under its name.
   func passBy() throws {
     guard let entry = current, entry.kind != .directory else { return }
     if let target = entry.hardlinkTarget {
-      names[node()] = try self.target(target)
+      names[node()] = Int32(try self.target(target))
     } else {
-      names[node()] = Self.passed
+      let file = record(entry)
+      if entry.kind == .file, entry.size > 0 { files[file].data = try kept.keep(source, entry) }
     }
+  }
+
+  private func record(_ entry: Entry) -> Int {
+    names[node()] = Int32(files.count)
+    files.append(KeptFile(entry))
+    return files.count - 1
   }
 }

@@ -75,11 +75,8 @@ public final class LayerMerge {
 
   /// Reads the data of a file of the run, holes as zeros.
   public func read(_ file: LayerStack.FileID, _ body: (UnsafeRawBufferPointer) throws -> Void) throws {
-    guard case .stored(let raw, let offset, let extents) = records[file].data else {
-      if records[file].size == 0 { return }
-      throw TreeError.lostData
-    }
-    try kept.read(raw, offset, extents, size: records[file].size, body)
+    if records[file].size == 0 { return }
+    try kept.read(records[file].data, size: records[file].size, body)
   }
 
   /// How the layer of a run is changed on its way out.

@@ -178,9 +178,14 @@ public final class InventorySink: EntrySink {
 
   /// Forgets what it saw.
   public func restart() throws -> any EntrySource {
+    forget()
+    return try sink.restart()
+  }
+
+  /// Forgets what it saw, where the sink was told to do so by itself.
+  public func forget() {
     current = nil
     layer = PackageInventory.Changes()
-    return try sink.restart()
   }
 
   /// What the layer says, when all of it was written.

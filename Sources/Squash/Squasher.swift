@@ -76,6 +76,8 @@ public struct Squasher {
   public var read: @Sendable (Int) -> Void = { _ in }
   /// Watches the entries of each joined layer: what it gives back stands before the layer's writer.
   public var joining: (any EntrySink) -> any EntrySink = { $0 }
+  /// Hears that what the last `joining` watched was given up, and comes again from its start.
+  public var discarding: () -> Void = {}
   /// Hears of each layer that stays as it is, with its number from 1, in order with `joining`.
   public var keeping: (Layer, Int) throws -> Void = { _, _ in }
   private let outputs: ImageOutputs
@@ -98,13 +100,9 @@ public struct Squasher {
     var entries: [History?] = []
     var savings: [SquashSaving]?
     for run in runs {
-      if run.isJoined { merge.beginRun() }
-      for index in run.layers {
-        before.append(try read(image, index, onto: merge, isJoined: run.isJoined))
-      }
       if run.isJoined {
-        let isLast = run.layers.upperBound == image.layers.count
-        let (written, saved) = try write(merge, of: image, isLast: isLast)
+        let (layers, written, saved) = try join(run, of: image, merge)
+        before += layers
         if var sum = savings {
           for index in sum.indices { sum[index].add(saved[index]) }
           savings = sum
@@ -127,6 +125,7 @@ public struct Squasher {
           ))
       } else {
         entries.append(nil)
+        for index in run.layers { before.append(try read(image, index, onto: merge, isJoined: false)) }
         after += before.suffix(run.layers.count)
       }
     }
@@ -183,17 +182,86 @@ public struct Squasher {
       entries: merge.stack.layers[index].entries, createdBy: layer.history?.createdBy)
   }
 
-  /// Writes the layer of a run.
+  /// Reads the layers of a run and writes the one that they become.
+  private func join(
+    _ run: LayerRun, of image: Image, _ merge: LayerMerge
+  ) throws -> (before: [SquashedLayer], layer: WrittenLayer, savings: [SquashSaving]) {
+    var before: [SquashedLayer] = []
+    var plan: JoinPlan?
+    let layer = try outputs.writeLayer(options.compression) { sink in
+      let watched = joining(sink)
+      if run.layers == image.layers.indices, let read = try joinDirectly(image, into: sink, watched) {
+        before = read
+        return
+      }
+      merge.beginRun()
+      for index in run.layers { before.append(try read(image, index, onto: merge, isJoined: true)) }
+      let made = try self.plan(merge, of: image)
+      plan = made
+      try merge.send(made.difference, shape: made.shape, to: watched)
+    }
+    // For layers that follow it matters what was left out.
+    if let plan, run.layers.upperBound < image.layers.count { merge.remove(plan.leftOut.nodes) }
+    return (before, layer, plan?.savings ?? [])
+  }
+
+  /// Joins all layers straight through.
   ///
-  /// - Parameter isLast: whether no layer follows, for which it would matter what is left out.
-  private func write(
-    _ merge: LayerMerge, of image: Image, isLast: Bool
-  ) throws -> (layer: WrittenLayer, savings: [SquashSaving]) {
+  /// - Returns: what was read; nil, with nothing in the sink, where the layers need to be looked at as a whole.
+  private func joinDirectly(
+    _ image: Image, into sink: LayerWriter, _ watched: any EntrySink
+  ) throws -> [SquashedLayer]? {
+    let count = image.layers.count
+    guard options.removals.isEmpty, options.dedupe == nil, count <= Self.mostLayersAtOnce else { return nil }
+    let read = read
+    var open: [OpenLayer] = []
+    defer { for layer in open { layer.close() } }
+    for (index, layer) in image.layers.enumerated() {
+      open.append(
+        try OpenLayer(
+          reading(layer, index), try layer.open(), ahead: Self.mostAhead / count, tap: { read($0.count) }))
+    }
+    let merge = DirectMerge(
+      open, temporaryDirectory: temporaryDirectory(), memory: options.spoolMemory, metadata: metadata,
+      to: watched)
+    do {
+      try merge.join()
+    } catch is DirectMerge.Surprise {
+      try sink.discard()
+      discarding()
+      return nil
+    }
+    return zip(image.layers, zip(open, merge.entries)).map { layer, read in
+      SquashedLayer(
+        descriptor: layer.descriptor, diffID: layer.diffID, uncompressedSize: read.0.size, entries: read.1,
+        createdBy: layer.history?.createdBy)
+    }
+  }
+
+  /// The most layers that are read side by side: each has threads and buffers of its own.
+  private static let mostLayersAtOnce = 32
+  /// How many bytes are decompressed ahead of the merge, in all layers together.
+  private static let mostAhead = 12 << 20
+
+  /// How metadata is changed on the way out.
+  private var metadata: (inout Entry) -> Void {
+    var filter = options.filter
+    filter.rules = []
+    return { [filter] entry in _ = filter.judge(&entry) }
+  }
+
+  /// What the layer of a run will hold.
+  private struct JoinPlan {
+    var difference: LayerDifference
+    var shape = LayerMerge.Shape()
+    var leftOut: LeftOut
+    var savings: [SquashSaving] = []
+  }
+
+  private func plan(_ merge: LayerMerge, of image: Image) throws -> JoinPlan {
     var difference = merge.difference()
     var shape = LayerMerge.Shape()
-    var metadata = options.filter
-    metadata.rules = []
-    shape.metadata = { [metadata] entry in _ = metadata.judge(&entry) }
+    shape.metadata = metadata
     let leftOut = LeftOut(options.removals, of: difference, in: merge.stack)
     for node in leftOut.nodes { difference.omit(node) }
     var kept: Set<LayerStack.FileID> = []
@@ -207,17 +275,13 @@ public struct Squasher {
     }
     difference.find()
     try keepAgain(difference.oldFiles, &kept, merge, image)
-    var savings = leftOut.savings
+    var plan = JoinPlan(difference: difference, shape: shape, leftOut: leftOut, savings: leftOut.savings)
     if let dedupe = options.dedupe {
       let found = try dedupe.find(difference, in: merge, shape: shape)
-      shape.duplicates = found.duplicates
-      savings.append(found.saving)
+      plan.shape.duplicates = found.duplicates
+      plan.savings.append(found.saving)
     }
-    let layer = try outputs.writeLayer(options.compression) { [difference, shape] sink in
-      try merge.send(difference, shape: shape, to: joining(sink))
-    }
-    if !isLast { merge.remove(leftOut.nodes) }
-    return (layer, savings)
+    return plan
   }
 
   /// Reads files from layers below the run, those that weren't yet.

@@ -148,6 +148,7 @@ struct GarboardSquash: GarboardTool {
       let bill = self.image.sbom == nil ? nil : SquashInventory(limits)
       if let bill {
         squasher.joining = bill.joining
+        squasher.discarding = bill.discarding
         squasher.keeping = bill.keeping
       }
       squashed.append(try squasher.squash(image))

@@ -19,6 +19,9 @@ final class SquashInventory {
     return noted
   }
 
+  /// Forgets the layer that is written, which begins again.
+  func discarding() { writing?.forget() }
+
   /// Reads a layer that stays.
   func keeping(_ layer: Layer, _ number: Int) throws {
     putWritten()
