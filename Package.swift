@@ -61,9 +61,17 @@ let package = Package(
     module("OCI", ["Digest"]),
     module("Debian", ["Posix", system]),
     module("Dockerfile"),
+    module("ELF"),
 
     // Floor 3: the work.
-    module("Image", ["OCI", "Rootfs", "Archive", "Codec", "Digest", "Posix", "Dockerfile", system]),
+    module("Image", ["OCI", "Rootfs", "Archive", "Codec", "Digest", "Posix", "Dockerfile", "ELF", system]),
+    module("SBOM", ["Image", "OCI", "Debian", "Rootfs", "Archive", "Digest", "Posix", system]),
+    module(
+      "Scratch",
+      [
+        "Image", "ELF", "OCI", "Debian", "Dockerfile", "Rootfs", "Archive", "Codec", "Digest", "Posix",
+        system,
+      ]),
     module(
       "Squash",
       ["Image", "OCI", "Dockerfile", "Debian", "Rootfs", "Archive", "Codec", "Digest", "Posix", system]),
@@ -77,19 +85,30 @@ let package = Package(
       "CommandSupport",
       [
         "Posix", "Digest", "Codec", "Archive", "Rootfs", "OCI", "Dockerfile", "Image", "SizeReport", "Fetch",
-        argumentParser, system,
+        "SBOM", argumentParser, system,
       ]),
     tool("garboard", ["Posix"]),
-    tool("garboard-import", ["Image", "OCI", "Rootfs", "Archive", "Codec", "Posix", "Fetch", "SizeReport"]),
+    tool(
+      "garboard-import",
+      ["Image", "SBOM", "OCI", "Rootfs", "Archive", "Codec", "Posix", "Fetch", "SizeReport"]),
     tool(
       "garboard-bootstrap",
-      ["Bootstrap", "Debian", "Image", "OCI", "Rootfs", "Archive", "Codec", "Posix", "SizeReport"]),
+      ["Bootstrap", "Debian", "Image", "SBOM", "OCI", "Rootfs", "Archive", "Codec", "Posix", "SizeReport"]),
     tool("garboard-report", ["Image", "OCI", "SizeReport", "Rootfs", "Digest", "Posix"]),
 
     tool(
       "garboard-squash",
       [
-        "Squash", "Image", "OCI", "Dockerfile", "Rootfs", "Archive", "Codec", "Digest", "Posix", "SizeReport",
+        "Squash", "SBOM", "Image", "OCI", "Dockerfile", "Rootfs", "Archive", "Codec", "Digest", "Posix",
+        "SizeReport",
+      ]),
+
+    tool(
+      "garboard-scratch",
+      [
+        "Scratch", "SBOM", "Image", "OCI", "Dockerfile", "Rootfs", "Archive", "Codec", "Digest", "Posix",
+        "Fetch",
+        "SizeReport",
       ]),
 
     // Tests.
@@ -108,7 +127,10 @@ let package = Package(
     tests("OCITests", ["OCI", "Digest"]),
     tests("DockerfileTests", ["Dockerfile"]),
     tests("DebianTests", ["Debian"]),
-    tests("ImageTests", ["Image", "OCI", "Dockerfile", "Rootfs", "Archive", "Codec", "Digest", "Posix"]),
+    tests("ELFTests", ["ELF"]),
+    tests("ScratchTests", ["Scratch", "ELF", "Posix", system]),
+    tests(
+      "ImageTests", ["Image", "ELF", "OCI", "Dockerfile", "Rootfs", "Archive", "Codec", "Digest", "Posix"]),
     tests("FetchTests", ["Fetch", "Posix"]),
     tests("BootstrapTests", ["Bootstrap", "Debian", "Archive", "Posix"]),
     tests("SizeReportTests", ["SizeReport", "Image", "OCI", "Rootfs", "Archive", "Digest", "Posix", system]),

@@ -74,6 +74,12 @@ public struct Squasher {
   public var options: SquashOptions
   /// Takes the number of stored bytes with each piece that was read.
   public var read: @Sendable (Int) -> Void = { _ in }
+  /// Watches the entries of each joined layer: what it gives back stands before the layer's writer.
+  public var joining: (any EntrySink) -> any EntrySink = { $0 }
+  /// Hears that what the last `joining` watched was given up, and comes again from its start.
+  public var discarding: () -> Void = {}
+  /// Hears of each layer that stays as it is, with its number from 1, in order with `joining`.
+  public var keeping: (Layer, Int) throws -> Void = { _, _ in }
   private let outputs: ImageOutputs
 
   /// Writes layers to `outputs`, which the caller finishes.
@@ -170,6 +176,7 @@ public struct Squasher {
       }
     ) { source in try merge.apply(source, keepsData: isJoined) }
     if let copy { try outputs.writer?.endBlob(copy, digest: digest) }
+    if !isJoined { try keeping(layer, index + 1) }
     return SquashedLayer(
       descriptor: layer.descriptor, diffID: layer.diffID, uncompressedSize: size,
       entries: merge.stack.layers[index].entries, createdBy: layer.history?.createdBy)
@@ -182,7 +189,8 @@ public struct Squasher {
     var before: [SquashedLayer] = []
     var plan: JoinPlan?
     let layer = try outputs.writeLayer(options.compression) { sink in
-      if run.layers == image.layers.indices, let read = try joinDirectly(image, into: sink) {
+      let watched = joining(sink)
+      if run.layers == image.layers.indices, let read = try joinDirectly(image, into: sink, watched) {
         before = read
         return
       }
@@ -190,7 +198,7 @@ public struct Squasher {
       for index in run.layers { before.append(try read(image, index, onto: merge, isJoined: true)) }
       let made = try self.plan(merge, of: image)
       plan = made
-      try merge.send(made.difference, shape: made.shape, to: sink)
+      try merge.send(made.difference, shape: made.shape, to: watched)
     }
     // For layers that follow it matters what was left out.
     if let plan, run.layers.upperBound < image.layers.count { merge.remove(plan.leftOut.nodes) }
@@ -200,7 +208,9 @@ public struct Squasher {
   /// Joins all layers straight through.
   ///
   /// - Returns: what was read; nil, with nothing in the sink, where the layers need to be looked at as a whole.
-  private func joinDirectly(_ image: Image, into sink: LayerWriter) throws -> [SquashedLayer]? {
+  private func joinDirectly(
+    _ image: Image, into sink: LayerWriter, _ watched: any EntrySink
+  ) throws -> [SquashedLayer]? {
     let count = image.layers.count
     guard options.removals.isEmpty, options.dedupe == nil, count <= Self.mostLayersAtOnce else { return nil }
     let read = read
@@ -213,11 +223,12 @@ public struct Squasher {
     }
     let merge = DirectMerge(
       open, temporaryDirectory: temporaryDirectory(), memory: options.spoolMemory, metadata: metadata,
-      to: sink)
+      to: watched)
     do {
       try merge.join()
     } catch is DirectMerge.Surprise {
       try sink.discard()
+      discarding()
       return nil
     }
     return zip(image.layers, zip(open, merge.entries)).map { layer, read in

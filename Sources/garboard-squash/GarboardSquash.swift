@@ -6,6 +6,7 @@ import Image
 import OCI
 import Posix
 import Rootfs
+import SBOM
 import Squash
 
 /// Joins the layers of images.
@@ -141,12 +142,21 @@ struct GarboardSquash: GarboardTool {
     var squasher = Squasher(try options(), to: outputs)
     squasher.read = { reading.add($0) }
     var squashed: [SquashedImage] = []
+    var bills: [PackageInventory?] = []
     for image in images {
       squasher.options.selection = try selection(for: image)
+      let bill = self.image.sbom == nil ? nil : SquashInventory(limits)
+      if let bill {
+        squasher.joining = bill.joining
+        squasher.discarding = bill.discarding
+        squasher.keeping = bill.keeping
+      }
       squashed.append(try squasher.squash(image))
+      bills.append(bill?.finish())
     }
     reading.finish()
     _ = try outputs.finish(squashed.map(\.image), removesReplaced: inPlace)
+    try self.image.writeBill(zip(squashed, bills).map { ($0.image, $1) })
     try present(squashed, tags: tags)
   }
 
