@@ -99,6 +99,7 @@ extension InstructionParser {
   mutating func buildInstruction() throws(DockerfileError) -> BuildInstruction {
     var copy = self
     name = copy.takeWord().uppercased()
+    copy.name = name
     let text = copy.text(copy.rest)
     let kind: BuildInstruction.Kind
     switch name {
