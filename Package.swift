@@ -110,7 +110,8 @@ let package = Package(
     tool(
       "garboard-scratch",
       [
-        "Scratch", "ContextBuild", "Cache", "SBOM", "Image", "OCI", "Dockerfile", "Rootfs", "Archive", "Codec", "Digest", "Posix",
+        "Scratch", "ContextBuild", "Cache", "SBOM", "Image", "OCI", "Dockerfile", "Rootfs", "Archive",
+        "Codec", "Digest", "Posix",
         "Fetch",
         "SizeReport",
       ]),
@@ -137,7 +138,8 @@ let package = Package(
     tests(
       "ContextBuildTests",
       [
-        "ContextBuild", "Cache", "Image", "Dockerfile", "OCI", "Rootfs", "Archive", "Codec", "Digest", "Posix",
+        "ContextBuild", "Cache", "Image", "Dockerfile", "OCI", "Rootfs", "Archive", "Codec", "Digest",
+        "Posix",
       ]),
     tests("ImageTests", ["Image", "OCI", "Dockerfile", "Rootfs", "Archive", "Codec", "Digest", "Posix"]),
     tests("FetchTests", ["Fetch", "Posix"]),

@@ -50,7 +50,9 @@ struct BaseImages {
   private static func isPlainDirectory(_ text: String) -> Bool {
     let path = FilePath(text)
     guard let file = try? openFile(path, .directory) else { return false }
-    return (try? Relative(file.raw).status(of: Array("oci-layout".utf8), shown: text).map { _ in false } ?? true) ?? false
+    return
+      (try? Relative(file.raw).status(of: Array("oci-layout".utf8), shown: text).map { _ in false } ?? true)
+      ?? false
   }
 }
 

@@ -16,7 +16,8 @@ struct BuildPlan {
       throw BuildError(error, in: request.file)
     }
     let platforms = (request.platform ?? .host).arguments("TARGET").merging(
-      Platform.host.arguments("BUILD")) { one, _ in one }
+      Platform.host.arguments("BUILD")
+    ) { one, _ in one }
     var arguments = BuildArguments(given: request.arguments, globals: platforms)
     for instruction in dockerfile.globals {
       guard case .argument(let declarations) = instruction.kind else { continue }
@@ -32,7 +33,9 @@ struct BuildPlan {
       } catch { throw BuildError(error, in: request.file) }
     }
     // What is given for a platform's variable counts too.
-    globals = arguments.declared.merging(platforms.merging(request.arguments.filter { platforms[$0.key] != nil }) { $1 }) { one, _ in one }
+    globals = arguments.declared.merging(
+      platforms.merging(request.arguments.filter { platforms[$0.key] != nil }) { $1 }
+    ) { one, _ in one }
   }
 
   func error(_ problem: String, at position: SourcePosition? = nil) -> BuildError {
@@ -62,7 +65,8 @@ struct BuildPlan {
     do {
       let text = try dockerfile.expand(from.base) { globals[$0] }
       if text.isEmpty {
-        throw DockerfileError(.badValue(from.base.text, expected: "an image (it is empty)"), "FROM", from.base.position)
+        throw DockerfileError(
+          .badValue(from.base.text, expected: "an image (it is empty)"), "FROM", from.base.position)
       }
       return (text, self.stage(named: text, before: stage))
     } catch let error as DockerfileError { throw BuildError(error, in: file) }

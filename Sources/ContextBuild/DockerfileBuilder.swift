@@ -203,7 +203,8 @@ public final class DockerfileBuilder {
       step.isCached = try builder.execute(instruction).isCached
     } catch {
       if let trigger {
-        let problem = (error as? StepProblem)?.description ?? (error as? DockerfileError).map { "\($0.reason)" }
+        let problem =
+          (error as? StepProblem)?.description ?? (error as? DockerfileError).map { "\($0.reason)" }
         throw located(StepProblem(problem ?? "\(error)"), "ONBUILD \(instruction.name)", trigger)
       }
       throw located(error, instruction.name, instruction.position)

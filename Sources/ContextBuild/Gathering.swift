@@ -69,7 +69,9 @@ struct Gathering {
     for directory in directories {
       let path = try tree.resolve(directory, followsLast: true)
       guard try tree.entry(at: path)?.entry.kind == .directory else { continue }
-      for name in try tree.names(in: path) where pattern.matches(name) { result.append(directory + [name[...]]) }
+      for name in try tree.names(in: path) where pattern.matches(name) {
+        result.append(directory + [name[...]])
+      }
     }
     return result
   }

@@ -220,7 +220,8 @@ struct StageBuilder {
       }
       for (index, var source) in gathered.enumerated() {
         if transfer.isAdd, try unpack(source, downloads[index], transfer.unpacks, placing) { continue }
-        for place in source.entries.indices where source.entries[place].source.entry.modified.seconds == .min {
+        for place in source.entries.indices where source.entries[place].source.entry.modified.seconds == .min
+        {
           source.entries[place].source.entry.modified = latest
         }
         try placing.place(source)

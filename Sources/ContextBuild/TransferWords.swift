@@ -62,9 +62,11 @@ struct TransferWords {
         throw instruction.error(.refused("--checksum: \(error)"), at: word.position)
       }
       flags.append("--checksum=\(text)")
-      let isURL = sources.count == 1 && sources.allSatisfy { source in
-        if case .path(let text, _) = source { text.contains("://") } else { false }
-      }
+      let isURL =
+        sources.count == 1
+        && sources.allSatisfy { source in
+          if case .path(let text, _) = source { text.contains("://") } else { false }
+        }
       if !isURL { throw instruction.error(.refused("--checksum is for one URL"), at: word.position) }
     }
     if !transfer.excludes.isEmpty {

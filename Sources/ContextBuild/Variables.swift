@@ -6,7 +6,8 @@ import OCI
 struct BuildArguments {
   /// Those that users may give without an `ARG`, as docker has them.
   static let proxies: Set<String> = [
-    "HTTP_PROXY", "http_proxy", "HTTPS_PROXY", "https_proxy", "FTP_PROXY", "ftp_proxy", "NO_PROXY", "no_proxy",
+    "HTTP_PROXY", "http_proxy", "HTTPS_PROXY", "https_proxy", "FTP_PROXY", "ftp_proxy", "NO_PROXY",
+    "no_proxy",
     "ALL_PROXY", "all_proxy",
   ]
 

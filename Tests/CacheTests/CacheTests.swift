@@ -102,7 +102,10 @@ import Testing
       // The order of use, without waiting for the clock of the file system.
       try Tool.check(
         "touch",
-        ["-d", "@\(1000 + Int(number))", path.appending("blobs").appending(SHA256.digest(content(number)).hex).string])
+        [
+          "-d", "@\(1000 + Int(number))",
+          path.appending("blobs").appending(SHA256.digest(content(number)).hex).string,
+        ])
     }
     let held = try #require(try cache.blob(SHA256.digest(content(1))))
     _ = try put(cache, content(4))
@@ -112,7 +115,8 @@ import Testing
     let large = [UInt8](repeating: 5, count: 4000)
     #expect(try bytes(try put(cache, large)) == large)
     #expect(try cache.blob(SHA256.digest(large)) == nil)
-    let size = try Tool.check("sh", ["-c", "cat \"$0\"/blobs/* \"$0\"/records/* 2>/dev/null | wc -c", path.string])
+    let size = try Tool.check(
+      "sh", ["-c", "cat \"$0\"/blobs/* \"$0\"/records/* 2>/dev/null | wc -c", path.string])
     #expect(try #require(Int(size.text.split(separator: "\n")[0])) <= 3500)
     // What is in use stays readable when it goes.
     try Cache(path, limit: 0).trim()

@@ -11,10 +11,14 @@ import Testing
   /// Which of the steps were found.
   private func steps(_ result: Tool.Result) throws -> [Bool] {
     #expect(result.status.isSuccess, "\(result.errorText)")
-    return result.errorText.split(separator: "\n").filter { $0.contains("] COPY ") }.map { $0.hasSuffix("  CACHED") }
+    return result.errorText.split(separator: "\n").filter { $0.contains("] COPY ") }.map {
+      $0.hasSuffix("  CACHED")
+    }
   }
 
-  private func output(_ build: TestBuild, _ name: String) -> String { "oci:\(build.folder.appending(name)):x" }
+  private func output(_ build: TestBuild, _ name: String) -> String {
+    "oci:\(build.folder.appending(name)):x"
+  }
 
   @Test("What changed is made anew with what follows, and nothing before")
   func invalidation() throws {
@@ -45,7 +49,8 @@ import Testing
   func damage() throws {
     let build = try TestBuild(Self.script, Self.ten, in: try TemporaryDirectory())
     let first = try build.digest("first")
-    let files = try Tool.check("sh", ["-c", "ls -d cache/blobs/* cache/records/*"], in: build.folder.path).text
+    let files = try Tool.check("sh", ["-c", "ls -d cache/blobs/* cache/records/*"], in: build.folder.path)
+      .text
       .split(separator: "\n").map { build.folder.path.pushing(FilePath(String($0))) }
     #expect(files.count == 20)
     for (number, file) in files.enumerated() where number % 3 == 0 {
@@ -109,7 +114,9 @@ import Testing
     let folder = try TemporaryDirectory()
     let build = try TestBuild(script, dockerfile, in: folder)
     let first = try build.digest("one", ["--no-cache"])
-    #expect(try build.digest("two", ["--no-cache", "--jobs", "3"], environment: ["TZ=Asia/Tokyo", "LC_ALL=C"]) == first)
+    #expect(
+      try build.digest("two", ["--no-cache", "--jobs", "3"], environment: ["TZ=Asia/Tokyo", "LC_ALL=C"])
+        == first)
     let program = try builtProgram("garboard-scratch")
     for (number, command) in [
       "umask 077; exec \"$@\"", "umask 0; exec \"$@\"",

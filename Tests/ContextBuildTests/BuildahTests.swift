@@ -9,7 +9,8 @@ import Testing
 enum Buildah {
   /// Builds; the image is put into the layout.
   static func build(
-    _ context: FilePath, _ options: [String], format: String = "oci", storage: FilePath, to destination: String
+    _ context: FilePath, _ options: [String], format: String = "oci", storage: FilePath,
+    to destination: String
   ) throws -> Tool.Result {
     let arguments =
       [
@@ -20,7 +21,8 @@ enum Buildah {
     // Its init wants a cgroup hierarchy that is not always writable; a mount namespace keeps this to itself.
     return try Tool.run(
       "unshare",
-      ["-m", "sh", "-c", "umount /sys/fs/cgroup/unified 2>/dev/null; exec buildah \"$@\"", "buildah"] + arguments)
+      ["-m", "sh", "-c", "umount /sys/fs/cgroup/unified 2>/dev/null; exec buildah \"$@\"", "buildah"]
+        + arguments)
   }
 }
 
@@ -55,7 +57,10 @@ struct BuildahTests {
     let ours = folder.appending("ours")
     let own = try garboard(
       "garboard-scratch",
-      ["-f", file.string, context.string, "-o", "oci:\(ours):image", "--cache", folder.appending("cache").string]
+      [
+        "-f", file.string, context.string, "-o", "oci:\(ours):image", "--cache",
+        folder.appending("cache").string,
+      ]
         + example.options)
     guard own.status.isSuccess else {
       Issue.record("we refuse it: \(own.errorText)")
@@ -86,7 +91,9 @@ struct BuildahTests {
     try build.expectRefusal()
   }
 
-  @Test("What docker's documentation refuses is refused, with its place", arguments: DockerfileCase.refusedByDocker)
+  @Test(
+    "What docker's documentation refuses is refused, with its place",
+    arguments: DockerfileCase.refusedByDocker)
   func refusedByDocker(_ name: String, _ dockerfile: String) throws {
     try TestBuild(DockerfileCase.files, dockerfile, in: try TemporaryDirectory()).expectRefusal()
   }

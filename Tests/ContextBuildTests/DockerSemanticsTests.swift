@@ -179,7 +179,9 @@ import Testing
       """)
     let context = try TemporaryDirectory()
     _ = try context.write("f", "f")
-    let options = ["--build-context", "named=oci:\(layout.appending("base")):b", "--build-context", "ctx=\(context.path)"]
+    let options = [
+      "--build-context", "named=oci:\(layout.appending("base")):b", "--build-context", "ctx=\(context.path)",
+    ]
     let tree = try next.tree(options)
     #expect(tree.paths == ["again", "again/trigger", "f", "from", "from/trigger"])
   }
@@ -198,7 +200,9 @@ import Testing
     _ = try build.folder.write("Dockerfile.dockerignore", "*\n!d\n!*.txt\n")
     let tree = try build.tree()
     #expect(
-      tree.paths == ["d", "d/link", "d/sub", "d/sub/deep", "d/sub/deep/z", "d/sub/y", "d/x", "one.txt", "two.txt"])
+      tree.paths == [
+        "d", "d/link", "d/sub", "d/sub/deep", "d/sub/deep/z", "d/sub/y", "d/x", "one.txt", "two.txt",
+      ])
     let result = try build.run("oci:\(build.folder.appending("o")):x", ["--build-arg", "LOST=1"])
     #expect(result.errorText.contains("warning: the build argument LOST is used by no ARG"))
   }

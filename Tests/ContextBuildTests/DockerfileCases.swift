@@ -54,7 +54,8 @@ struct DockerfileCase: CustomTestStringConvertible, Sendable {
     .init("relative to WORKDIR", files, "FROM scratch\nWORKDIR /w\nCOPY a .\nCOPY b c\nCOPY d ./d/"),
     .init("relative WORKDIRs", files, "FROM scratch\nWORKDIR a\nWORKDIR b/../c\nWORKDIR ./d\nCOPY a ./"),
     .init("WORKDIR that is there", files, "FROM scratch\nCOPY d /d\nWORKDIR /d/sub\nCOPY a ."),
-    .init("wildcards", files, "FROM scratch\nCOPY *.txt /txt/\nCOPY d/s*/y /y\nCOPY [ab] /ab/\nCOPY ?ne.txt /q"),
+    .init(
+      "wildcards", files, "FROM scratch\nCOPY *.txt /txt/\nCOPY d/s*/y /y\nCOPY [ab] /ab/\nCOPY ?ne.txt /q"),
     .init("wildcards over directories", files, "FROM scratch\nCOPY d/* /w/\nCOPY d/*/deep /deep/"),
     .init("one match without a slash", files, "FROM scratch\nCOPY on*.txt /one"),
     .init("a JSON array", files, "FROM scratch\nCOPY [\"with space\", \"a\", \"/to here/\"]"),
@@ -69,7 +70,8 @@ struct DockerfileCase: CustomTestStringConvertible, Sendable {
     .init("a file into a directory that is there", files, "FROM scratch\nCOPY d /d\nCOPY a /d"),
     .init("a directory over one", files, "FROM scratch\nCOPY d /d\nCOPY d/sub /d\nCOPY e /d/sub"),
     .init("an empty directory", files, "FROM scratch\nCOPY e /e"),
-    .init("absolute and dotted sources", files, "FROM scratch\nCOPY /a /1/\nCOPY ./d/../b /2/\nCOPY ../a /3/"),
+    .init(
+      "absolute and dotted sources", files, "FROM scratch\nCOPY /a /1/\nCOPY ./d/../b /2/\nCOPY ../a /3/"),
     .init("destinations with dots", files, "FROM scratch\nCOPY a /x/../y/./z\nCOPY b ../../up"),
     .init("modes", files, "FROM scratch\nCOPY --chmod=600 a /a\nCOPY --chmod=750 d /d\nCOPY b /b"),
     .init("owners as numbers", files, "FROM scratch\nCOPY --chown=5:6 a /x/a\nCOPY --chown=7:8 d /d"),
@@ -117,7 +119,8 @@ struct DockerfileCase: CustomTestStringConvertible, Sendable {
       "a stage on a stage", files,
       "FROM scratch AS base\nCOPY a /a\nENV X=1\nLABEL l=1\nCMD [\"c\"]\nFROM base\nCOPY b /b\nENV Y=$X"),
     .init(
-      "a target", files, "FROM scratch AS one\nCOPY a /a\nFROM scratch AS two\nCOPY b /b", ["--target", "one"]),
+      "a target", files, "FROM scratch AS one\nCOPY a /a\nFROM scratch AS two\nCOPY b /b",
+      ["--target", "one"]),
     .init(
       "links in a stage", files,
       "FROM scratch AS s\nCOPY . /c/\nFROM scratch\nCOPY --from=s /c/dir-link/sub /s\nCOPY --from=s /c/file-link /f"
@@ -132,7 +135,8 @@ struct DockerfileCase: CustomTestStringConvertible, Sendable {
     ("an exception for a pattern", "*.txt\n!one*\n"), ("classes", "[ab]\n"),
   ].map { (name, patterns) in
     DockerfileCase(
-      ".dockerignore: " + name, files + "\nchmod 755 d/sub\ncat >.dockerignore <<'EOF'\n\(patterns)EOF", "FROM scratch\nCOPY . /c/")
+      ".dockerignore: " + name, files + "\nchmod 755 d/sub\ncat >.dockerignore <<'EOF'\n\(patterns)EOF",
+      "FROM scratch\nCOPY . /c/")
   }
 
   static let configurations: [DockerfileCase] = [
@@ -170,7 +174,8 @@ struct DockerfileCase: CustomTestStringConvertible, Sendable {
       ENV W2=$W
       LABEL x=${GIVEN:-n}
       """, ["--build-arg", "GIVEN=yes", "--build-arg", "W=given"]),
-    .init("ENV hides ARG", files, "FROM scratch\nENV V=env\nARG V=arg\nENV R=$V", ["--build-arg", "V=given"]),
+    .init(
+      "ENV hides ARG", files, "FROM scratch\nENV V=env\nARG V=arg\nENV R=$V", ["--build-arg", "V=given"]),
     .init(
       "another escape", files, "# escape=`\nFROM scratch\nENV A=a`\nb\nCOPY a `\n  b /x/\nCMD x `\n  y"),
     .init(
@@ -182,8 +187,11 @@ struct DockerfileCase: CustomTestStringConvertible, Sendable {
       "health and maintainer", files,
       "FROM scratch\nMAINTAINER me <me@example.org>\nHEALTHCHECK --interval=5s --retries=3 CMD [\"/x\"]",
       isDocker: true),
-    .init("no health", files, "FROM scratch\nHEALTHCHECK NONE\nONBUILD COPY a /\nONBUILD ENV X=1", isDocker: true),
-    .init("an entrypoint forgets the command", files, "FROM scratch AS b\nCMD [\"c\"]\nFROM b\nENTRYPOINT [\"e\"]"),
+    .init(
+      "no health", files, "FROM scratch\nHEALTHCHECK NONE\nONBUILD COPY a /\nONBUILD ENV X=1", isDocker: true),
+    .init(
+      "an entrypoint forgets the command", files, "FROM scratch AS b\nCMD [\"c\"]\nFROM b\nENTRYPOINT [\"e\"]"
+    ),
   ]
 
   static let all = copies + adds + stages + ignores + configurations
@@ -200,14 +208,15 @@ struct DockerfileCase: CustomTestStringConvertible, Sendable {
     ("an upper-case name of a number", "FROM scratch AS 1a"),
     ("a file over a directory", "FROM scratch\nCOPY d /d\nCOPY a /d/x/y"),
     ("a directory in the place of a file", "FROM scratch\nCOPY a /d/sub\nCOPY d /d"),
-    ("a malformed pattern", "FROM scratch\nCOPY [a /x/"), ("--checksum of a file", "FROM scratch\nADD --checksum=sha256:\(String(repeating: "0", count: 64)) a /"),
+    ("a malformed pattern", "FROM scratch\nCOPY [a /x/"),
+    ("--checksum of a file", "FROM scratch\nADD --checksum=sha256:\(String(repeating: "0", count: 64)) a /"),
     ("a user that isn't there", "FROM scratch\nCOPY --chown=nobody a /"),
     ("RUN", "FROM scratch\nCOPY a /\nRUN make"), ("--keep-git-dir", "FROM scratch\nADD --keep-git-dir a /"),
     ("a repository", "FROM scratch\nADD https://git.example.org/x.git /x"),
     ("another scheme", "FROM scratch\nADD ftp://example.org/x /x"),
     ("an image of a registry", "FROM debian:trixie\nCOPY a /"),
     ("a wrong platform", "FROM --platform=a/b/c/d scratch"),
-    ("a stage below", "FROM later\nFROM scratch AS later"),
+    ("a stage below", "FROM later AS x\nFROM scratch AS later\nFROM x"),
     ("a variable that must be set", "FROM scratch\nENV A=${B:?it is needed}"),
     ("an empty image", "ARG X\nFROM ${X}"), ("a whiteout's name", "FROM scratch\nCOPY a /.wh.a"),
   ]
@@ -217,12 +226,13 @@ struct DockerfileCase: CustomTestStringConvertible, Sendable {
     ("an unknown instruction", "FROM scratch\nFOO a"), ("no FROM", "COPY a /"), ("FROM alone", "FROM"),
     ("FROM with rubbish", "FROM scratch x y z"), ("FROM … AS", "FROM scratch AS"),
     ("COPY of one word", "FROM scratch\nCOPY a"), ("COPY alone", "FROM scratch\nCOPY"),
-    ("ADD of one word", "FROM scratch\nADD a"), ("an unknown option of COPY", "FROM scratch\nCOPY --foo=1 a /"),
+    ("ADD of one word", "FROM scratch\nADD a"),
+    ("an unknown option of COPY", "FROM scratch\nCOPY --foo=1 a /"),
     ("an unknown option of ADD", "FROM scratch\nADD --from=x a /"),
     ("an unknown option of FROM", "FROM --foo=1 scratch"), ("ENV alone", "FROM scratch\nENV"),
     ("ENV without a value", "FROM scratch\nENV A"), ("ENV with half a pair", "FROM scratch\nENV A=1 B"),
-    ("LABEL alone", "FROM scratch\nLABEL"), 
-    ("EXPOSE alone", "FROM scratch\nEXPOSE"), 
+    ("LABEL alone", "FROM scratch\nLABEL"),
+    ("EXPOSE alone", "FROM scratch\nEXPOSE"),
     ("VOLUME alone", "FROM scratch\nVOLUME"), ("an empty VOLUME", "FROM scratch\nVOLUME [\"\"]"),
     ("USER alone", "FROM scratch\nUSER"), ("WORKDIR alone", "FROM scratch\nWORKDIR"),
     ("STOPSIGNAL alone", "FROM scratch\nSTOPSIGNAL"), ("a wrong STOPSIGNAL", "FROM scratch\nSTOPSIGNAL FOO"),
@@ -232,7 +242,8 @@ struct DockerfileCase: CustomTestStringConvertible, Sendable {
     ("HEALTHCHECK CMD alone", "FROM scratch\nHEALTHCHECK CMD"),
     ("a wrong interval", "FROM scratch\nHEALTHCHECK --interval=x CMD a"),
     ("ONBUILD alone", "FROM scratch\nONBUILD"), ("ONBUILD FROM", "FROM scratch\nONBUILD FROM x"),
-    ("ONBUILD ONBUILD", "FROM scratch\nONBUILD ONBUILD CMD x"), ("a missing file", "FROM scratch\nCOPY nothing /"),
+    ("ONBUILD ONBUILD", "FROM scratch\nONBUILD ONBUILD CMD x"),
+    ("a missing file", "FROM scratch\nCOPY nothing /"),
     ("a wildcard without matches", "FROM scratch\nCOPY nothing* /"),
     ("a quote left open", "FROM scratch\nENV A=\"x"),
     ("a brace left open", "FROM scratch\nENV A=${B"), ("a wrong substitution", "FROM scratch\nENV A=${B!x}"),

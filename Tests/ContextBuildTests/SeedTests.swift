@@ -13,13 +13,17 @@ struct SeedTests {
     let source = try folder.write(
       "main.c", "#include <stdio.h>\nint main(void) { puts(\"it runs\"); return 0; }\n")
     let context = folder.appending("context")
-    try Tool.check("sh", ["-c", "mkdir context && gcc -static -o context/some_binary \(source)"], in: folder.path)
+    try Tool.check(
+      "sh", ["-c", "mkdir context && gcc -static -o context/some_binary \(source)"], in: folder.path)
     let file = try folder.write("Dockerfile", "FROM scratch\nADD some_binary /\nCMD [\"/some_binary\"]\n")
     for joined in [false, true] {
       let layout = folder.appending("image\(joined)")
       let result = try garboard(
         "garboard-scratch",
-        ["-f", file.string, context.string, "-o", "oci:\(layout):seed", "--cache", folder.appending("c").string]
+        [
+          "-f", file.string, context.string, "-o", "oci:\(layout):seed", "--cache",
+          folder.appending("c").string,
+        ]
           + (joined ? ["--single-layer"] : []))
       #expect(result.status.isSuccess, "\(result.errorText)")
       let images = try verify(image: "oci:\(layout)", running: .configured)
@@ -36,7 +40,8 @@ struct SeedTests {
     let base = folder.appending("base")
     #expect(try build.run("oci:\(base):b").status.isSuccess)
     #expect(try verify(image: "oci:\(base)", running: .nothing).first?.layers.count == 2)
-    let next = try folder.write("Next", "FROM oci:\(base):b\nCOPY b /a\nCOPY e /d\nCOPY one.txt two.txt /d/\nUSER 5\n")
+    let next = try folder.write(
+      "Next", "FROM oci:\(base):b\nCOPY b /a\nCOPY e /d\nCOPY one.txt two.txt /d/\nUSER 5\n")
     for (options, count) in [([], 4), (["--single-layer"], 3)] as [([String], Int)] {
       let layout = folder.appending("next\(count)")
       let result = try build.run("oci:\(layout):n", options, dockerfile: next)
