@@ -81,6 +81,13 @@ public struct ImageOptions: ParsableArguments {
     completion: .file(extensions: ["json"]), transform: Self.reportFile)
   public var report: FilePath?
 
+  /// A file that gets the bill of materials.
+  @Option(
+    help: ArgumentHelp(
+      "Write what Debian packages the image has to this file, in SPDX 2.3 as JSON.", valueName: "file"),
+    completion: .file(extensions: ["json"]), transform: { FilePath($0) })
+  public var sbom: FilePath?
+
   /// The destinations.
   ///
   /// - Throws: `ValidationError` when there is none, and `ImageError`.

@@ -48,6 +48,14 @@ public struct ImageAssembly: Sendable {
     base = nil
   }
 
+  /// An image from nothing, with a configuration of how it is run.
+  public init(platform: Platform, runtime: RuntimeConfig) {
+    self.init(platform: platform)
+    var config = ImageConfig(platform: platform)
+    config.runtime = runtime
+    original = config
+  }
+
   /// An image on top of another.
   public init(base: Image) {
     platform = base.platform

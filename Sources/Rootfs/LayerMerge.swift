@@ -50,6 +50,9 @@ public final class LayerMerge {
   /// What the run since `beginRun` changed. Leave out what shall not be in its layer, then `find`.
   public func difference() -> LayerDifference { LayerDifference(of: stack, since: base) }
 
+  /// Takes what a run left out away from the tree that later layers are laid on.
+  public func remove(_ nodes: [LayerStack.Node]) { stack.remove(nodes) }
+
   /// Keeps the data of files that a layer below the run has.
   ///
   /// - Parameters:

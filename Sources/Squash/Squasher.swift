@@ -11,10 +11,12 @@ public import Rootfs
 public struct SquashOptions: Sendable {
   /// Which layers become one.
   public var selection = SquashSelection.all
-  /// What the joined layers leave out, and how their metadata is changed.
+  /// How the metadata of the joined layers is changed; its rules are not looked at.
   public var filter = EntryFilter()
-  /// Whether files with the same content become one.
-  public var dedupes = false
+  /// What the joined layers leave out.
+  public var removals: [Removal] = []
+  /// Where files with the same content become one; nil for nowhere.
+  public var dedupe: Dedupe?
   /// Whether the history keeps the entries of the joined layers.
   public var keepsHistory = false
   /// A remark for the history.
@@ -60,6 +62,10 @@ public struct SquashedImage: Sendable {
   public var before: [SquashedLayer]
   /// Its layers now.
   public var after: [SquashedLayer]
+  /// What each removal and the search for duplicates saved; nil when no layers were joined.
+  public var savings: [SquashSaving]?
+  /// How many paths are in the tree that were to be left out: from layers that stay above joined ones.
+  public var leftovers = 0
 }
 
 /// Joins layers of images, reading each stored byte once.
@@ -86,13 +92,21 @@ public struct Squasher {
     var after: [SquashedLayer] = []
     var newest: Timestamp?
     var entries: [History?] = []
+    var savings: [SquashSaving]?
     for run in runs {
       if run.isJoined { merge.beginRun() }
       for index in run.layers {
         before.append(try read(image, index, onto: merge, isJoined: run.isJoined))
       }
       if run.isJoined {
-        let written = try write(merge, of: image)
+        let isLast = run.layers.upperBound == image.layers.count
+        let (written, saved) = try write(merge, of: image, isLast: isLast)
+        if var sum = savings {
+          for index in sum.indices { sum[index].add(saved[index]) }
+          savings = sum
+        } else {
+          savings = saved
+        }
         if let time = written.newest { newest = max(newest ?? time, time) }
         var history = History(createdBy: Self.words(run, image), comment: options.message)
         // Nothing was done to a layer that is as it was.
@@ -122,7 +136,12 @@ public struct Squasher {
     assembly.annotations.merge(options.annotations) { _, new in new }
     assembly.history = SquashHistory(of: image).after(runs, joined: entries, keeps: options.keepsHistory)
     assembly.layers = after.map { NewLayer($0.descriptor, diffID: $0.diffID, history: History()) }
-    return SquashedImage(image: try assembly.assemble(), before: before, after: after)
+    var squashed = SquashedImage(
+      image: try assembly.assemble(), before: before, after: after, savings: savings)
+    if savings != nil, runs.last?.isJoined == false, !options.removals.isEmpty {
+      squashed.leftovers = LeftOut(options.removals, of: merge.difference(), in: merge.stack).nodes.count
+    }
+    return squashed
   }
 
   /// What is said to have made a layer: the diff IDs of those that were joined.
@@ -160,21 +179,53 @@ public struct Squasher {
   }
 
   /// Writes the layer of a run.
-  private func write(_ merge: LayerMerge, of image: Image) throws -> WrittenLayer {
+  ///
+  /// - Parameter isLast: whether no layer follows, for which it would matter what is left out.
+  private func write(
+    _ merge: LayerMerge, of image: Image, isLast: Bool
+  ) throws -> (layer: WrittenLayer, savings: [SquashSaving]) {
     var difference = merge.difference()
-    let filter = options.filter
-    difference.find()
-    let lower = Set(difference.oldFiles.map { Int(merge.stack[$0].layer) }).sorted()
-    for index in lower {
-      let layer = image.layers[index]
-      _ = try reading(layer, index).read(try layer.open()) { source in
-        try merge.keepAgain(source, layer: index, files: difference.oldFiles)
+    var shape = LayerMerge.Shape()
+    var metadata = options.filter
+    metadata.rules = []
+    shape.metadata = { [metadata] entry in _ = metadata.judge(&entry) }
+    let leftOut = LeftOut(options.removals, of: difference, in: merge.stack)
+    for node in leftOut.nodes { difference.omit(node) }
+    var kept: Set<LayerStack.FileID> = []
+    if !leftOut.nodes.isEmpty {
+      let database = DpkgDatabase(merge.stack, difference)
+      try keepAgain(database.needed.filter { !difference.isNew($0) }, &kept, merge, image)
+      for edit in try database.edited(difference, in: merge) {
+        difference.rewrite(edit.node)
+        shape.contents[edit.file] = edit.content
       }
     }
-    var shape = LayerMerge.Shape()
-    shape.metadata = { entry in _ = filter.judge(&entry) }
-    return try outputs.writeLayer(options.compression) { sink in
+    difference.find()
+    try keepAgain(difference.oldFiles, &kept, merge, image)
+    var savings = leftOut.savings
+    if let dedupe = options.dedupe {
+      let found = try dedupe.find(difference, in: merge, shape: shape)
+      shape.duplicates = found.duplicates
+      savings.append(found.saving)
+    }
+    let layer = try outputs.writeLayer(options.compression) { [difference, shape] sink in
       try merge.send(difference, shape: shape, to: sink)
     }
+    if !isLast { merge.remove(leftOut.nodes) }
+    return (layer, savings)
+  }
+
+  /// Reads files from layers below the run, those that weren't yet.
+  private func keepAgain(
+    _ files: [LayerStack.FileID], _ kept: inout Set<LayerStack.FileID>, _ merge: LayerMerge, _ image: Image
+  ) throws {
+    let wanted = files.filter { !kept.contains($0) }
+    for index in Set(wanted.map { Int(merge.stack[$0].layer) }).sorted() {
+      let layer = image.layers[index]
+      _ = try reading(layer, index).read(try layer.open()) { source in
+        try merge.keepAgain(source, layer: index, files: wanted)
+      }
+    }
+    kept.formUnion(wanted)
   }
 }

@@ -156,7 +156,7 @@ struct DockerfileCase: CustomTestStringConvertible, Sendable {
       STOPSIGNAL SIGTERM
       SHELL ["/bin/bash", "-c"]
       ENTRYPOINT ["/e", "$A"]
-      CMD exec me
+      CMD ["exec", "me"]
       """, isDocker: true),
     .init(
       "arguments", files,

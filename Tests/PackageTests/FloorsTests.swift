@@ -21,6 +21,7 @@ private let sameFloor: [String: Set<String>] = [
   "Squash": ["Image"],
   "ContextBuild": ["Image", "Fetch"],
   "Scratch": ["Image"],
+  "SBOM": ["Image"],
   "garboard": ["CommandSupport"],
   "garboard-import": ["CommandSupport"],
   "garboard-bootstrap": ["CommandSupport"],
