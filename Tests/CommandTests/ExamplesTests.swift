@@ -77,6 +77,18 @@ struct ExamplesTests {
     try run("garboard-squash", preparedBy: Self.rootfs + layers)
   }
 
+  @Test("garboard-scratch")
+  func scratches() throws {
+    try run(
+      "garboard-scratch",
+      preparedBy: """
+        printf 'int main(void) { return 0; }' | gcc -static -x c -o hello -
+        printf '#!/bin/sh\\necho run\\n' >run.sh
+        mkdir -p context; cp hello context/some_binary
+        printf 'FROM scratch\\nADD some_binary /\\nCMD ["/some_binary"]\\n' >context/Dockerfile
+        """)
+  }
+
   @Test("garboard-report")
   func reports() throws { try run("garboard-report", preparedBy: Self.images) }
 
