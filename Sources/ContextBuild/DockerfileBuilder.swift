@@ -5,7 +5,7 @@ import Dockerfile
 public import Image
 public import OCI
 import Posix
-import Rootfs
+public import Rootfs
 import SystemPackage
 
 /// A layer of an image that was built.
@@ -141,6 +141,20 @@ public final class DockerfileBuilder {
   private static func join(_ history: inout [History], from start: Int) {
     for index in history.indices where index >= start { history[index].emptyLayer = true }
     history.append(History(createdBy: "garboard-scratch --single-layer"))
+  }
+
+  /// Gives the tree of the image that was built to a sink, in canonical order.
+  public func sendTree(to sink: any EntrySink) throws {
+    let layers = try stage(try plan.target(request.target), []).tree.layers
+    let merge = LayerMerge(temporaryDirectory: temporaryDirectory(), memory: 16 << 20)
+    merge.beginRun()
+    for (index, layer) in layers.enumerated() {
+      let reading = LayerReading(layer.descriptor, diffID: layer.diffID, number: index + 1)
+      _ = try reading.read(try layer.open()) { try merge.apply($0, keepsData: true) }
+    }
+    var difference = merge.difference()
+    difference.find()
+    try merge.send(difference, to: sink)
   }
 
   // MARK: Stages

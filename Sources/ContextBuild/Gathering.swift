@@ -1,4 +1,5 @@
 import Archive
+import Cache
 import Dockerfile
 import Posix
 import Rootfs
@@ -15,6 +16,31 @@ struct GatheredSource {
   var isArchive = false
 
   var isDirectory: Bool { entries.first?.source.entry.kind == .directory }
+}
+
+extension GatheredSource {
+  /// Adds all that may show in a layer to its key: content, modes, times; owners are the instruction's.
+  func add(to key: inout CacheKeyBuilder) {
+    key.add("source", name)
+    var links: [LinkKey: Int] = [:]
+    for (path, source) in parents.map({ ($0.entry.path, $0) }) + entries.map({ ($0.path, $0.source) }) {
+      let entry = source.entry
+      key.add("path", path.bytes)
+      key.add("entry", "\(entry.kind) \(entry.mode) \(entry.size) \(entry.deviceMajor):\(entry.deviceMinor)")
+      key.add("modified", entry.modified.seconds)
+      key.add("target", entry.linkTarget)
+      for attribute in entry.attributes {
+        key.add("attribute", attribute.name)
+        key.add("value", attribute.value)
+      }
+      if let link = source.link {
+        let number = links[link] ?? links.count
+        links[link] = number
+        key.add("link", number)
+      }
+      if case .context(_, _, let digest) = source.origin { key.add("content", digest) }
+    }
+  }
 }
 
 /// Finds what the sources of `COPY` and `ADD` name in a tree.
@@ -95,9 +121,9 @@ struct Gathering {
     guard let source = try tree.entry(at: place) else {
       let plain = try tree.resolve(path, followsLast: false)
       if let link = try tree.entry(at: plain), link.entry.kind == .symlink {
+        let target = displayed(link.entry.linkTarget)
         throw StepProblem(
-          "\"\(plain)\" is a symbolic link to \"\(displayed(link.entry.linkTarget))\", which is not in \(name)",
-          at: position)
+          "\"\(plain)\" is a symbolic link to \"\(target)\", which is not in \(name)", at: position)
       }
       return nil
     }
@@ -105,7 +131,6 @@ struct Gathering {
     let last = normal.last.map(Array.init) ?? []
     var gathered = GatheredSource(name: last, entries: [])
     if keepsParents, kept < path.count {
-      let start = try tree.resolve(Array(path[..<kept]), followsLast: true)
       for count in kept..<(path.count - 1) {
         let above = try tree.resolve(Array(path[...count]), followsLast: true)
         guard let directory = try tree.entry(at: above) else { continue }
@@ -113,7 +138,6 @@ struct Gathering {
         gathered.parents.append(
           SourceEntry(entry: LayerPlan.renamed(directory.entry, relative), origin: .none))
       }
-      _ = start
     }
     if source.entry.kind == .directory {
       gathered.entries.append((.root, source))

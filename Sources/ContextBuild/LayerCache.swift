@@ -34,13 +34,21 @@ struct LayerCache {
     return key
   }
 
+  /// What an instruction made before.
+  enum Found {
+    /// Nothing: it changed no file.
+    case noLayer
+    /// A layer.
+    case layer(StageLayer)
+  }
+
   /// What was made before; nil when there is nothing, or it was damaged.
-  func find(_ key: CacheKey) throws -> (layer: StageLayer?, Void)? {
+  func find(_ key: CacheKey) throws -> Found? {
     guard isRead, let record = try cache.record(key), let json = try? JSONValue(parsing: record) else {
       return nil
     }
     guard let object = json.object else { return nil }
-    if object["empty"]?.bool == true { return (nil, ()) }
+    if object["empty"]?.bool == true { return .noLayer }
     guard let media = object["mediaType"]?.string.map({ MediaType(rawValue: $0) }),
       let digest = object["digest"]?.string.flatMap({ try? Digest($0) }),
       let diffID = object["diffID"]?.string.flatMap({ try? Digest($0) }),
@@ -52,12 +60,11 @@ struct LayerCache {
       newest = Timestamp(
         seconds: seconds, nanoseconds: UInt32(clamping: object["nanoseconds"]?.integer ?? 0))
     }
-    return (
+    return .layer(
       StageLayer(
         descriptor: OCI.Descriptor(media, digest: digest, size: blob.size), diffID: diffID,
         uncompressedSize: UInt64(clamping: size), entries: UInt64(clamping: entries), newest: newest,
-        platform: object["platform"]?.string.flatMap { try? Platform($0) }, open: { blob.open() }), ()
-    )
+        platform: object["platform"]?.string.flatMap { try? Platform($0) }, open: { blob.open() }))
   }
 
   /// Writes the layer of a plan and keeps it; nil when the plan changes nothing.

@@ -6,7 +6,7 @@ import Rootfs
 enum DataOrigin {
   /// It has none.
   case none
-  /// In a file of a context, whose entry there this is; `digest` is what was read when the step was looked up.
+  /// In a file of a context, whose entry there this is; `digest` is of what was read to look the step up.
   case context(ContextTree, Entry, digest: [UInt8])
   /// In a layer of a stage.
   case layer(StageTree, LayerStack.FileID)

@@ -78,9 +78,10 @@ struct StageBuilder {
   ) throws -> Outcome {
     var outcome = Outcome(isCached: true)
     let layer: StageLayer?
-    if let found = try cache.find(key) {
-      layer = found.layer
-    } else {
+    switch try cache.find(key) {
+    case .noLayer: layer = nil
+    case .layer(let found): layer = found
+    case nil:
       layer = try cache.make(key, try make())
       outcome.isCached = false
     }
@@ -278,30 +279,5 @@ struct StageBuilder {
     guard let archive = try openAddedArchive(bytes) else { return false }
     try placing.unpack(archive, into: try Spool(in: temporaryDirectory()))
     return true
-  }
-}
-
-extension GatheredSource {
-  /// Adds all that may show in a layer to its key: content, modes, times; owners are the instruction's.
-  func add(to key: inout CacheKeyBuilder) {
-    key.add("source", name)
-    var links: [LinkKey: Int] = [:]
-    for (path, source) in parents.map({ ($0.entry.path, $0) }) + entries.map({ ($0.path, $0.source) }) {
-      let entry = source.entry
-      key.add("path", path.bytes)
-      key.add("entry", "\(entry.kind) \(entry.mode) \(entry.size) \(entry.deviceMajor):\(entry.deviceMinor)")
-      key.add("modified", entry.modified.seconds)
-      key.add("target", entry.linkTarget)
-      for attribute in entry.attributes {
-        key.add("attribute", attribute.name)
-        key.add("value", attribute.value)
-      }
-      if let link = source.link {
-        let number = links[link] ?? links.count
-        links[link] = number
-        key.add("link", number)
-      }
-      if case .context(_, _, let digest) = source.origin { key.add("content", digest) }
-    }
   }
 }

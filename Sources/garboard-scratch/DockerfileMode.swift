@@ -1,3 +1,4 @@
+import Archive
 import ArgumentParser
 import Cache
 import CommandSupport
@@ -6,6 +7,7 @@ import Dockerfile
 import Image
 import OCI
 import Posix
+import Rootfs
 import SystemPackage
 
 /// What only builds from a Dockerfile have.
@@ -60,6 +62,13 @@ struct DockerfileOptions: ParsableArguments {
   func validate() throws { _ = try contexts() }
 }
 
+/// Takes a tree that only its bill of materials is wanted of.
+private final class NoSink: EntrySink {
+  func add(_ entry: Entry) {}
+  func write(_ bytes: UnsafeRawBufferPointer) {}
+  func restart() throws -> any EntrySource { throw ImageError(.unsupported("starting over"), at: "") }
+}
+
 /// `garboard-scratch -f Dockerfile CONTEXT`.
 struct DockerfileMode {
   /// The Dockerfile; `-` is standard input.
@@ -107,7 +116,11 @@ struct DockerfileMode {
     let outputs = try ImageOutputs(destinations, tags: image.tag)
     outputs.jobs = common.jobs
     let built = try builder.build(to: outputs, isPlain: isPlain)
+    let packages = try image.noting(NoSink()) { sink in
+      if image.sbom != nil { try builder.sendTree(to: sink) }
+    }
     _ = try outputs.finish([built.image])
+    try image.writeBill([(built.image, packages)])
     try cache.trim()
     let layers = built.layers.map {
       ImageSummary.Layer(

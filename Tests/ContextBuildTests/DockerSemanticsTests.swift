@@ -94,7 +94,8 @@ import Testing
   func links() throws {
     let script = """
       mkdir -p r/usr/lib; ln -s usr/lib r/lib; ln -s /usr/lib r/abs; ln -s ../../../usr/lib r/up
-      ln -s /nowhere r/dangling; ln -s usr/lib/f r/filelink; echo f >r/usr/lib/f; echo a >a; mkdir s; echo 1 >s/1
+      ln -s /nowhere r/dangling; ln -s usr/lib/f r/filelink; echo f >r/usr/lib/f
+      echo a >a; mkdir s; echo 1 >s/1
       """
     let tree = try build(
       """
@@ -189,7 +190,15 @@ import Testing
   @Test("Only what a target needs is built")
   func targets() throws {
     let tree = try build(
-      "FROM scratch AS one\nCOPY a /\nFROM scratch AS two\nRUN make\nCOPY nothing /\nFROM one AS three\nCOPY b /"
+      """
+      FROM scratch AS one
+      COPY a /
+      FROM scratch AS two
+      RUN make
+      COPY nothing /
+      FROM one AS three
+      COPY b /
+      """
     ).tree(["--target", "THREE"])
     #expect(tree.paths == ["a", "b"])
   }

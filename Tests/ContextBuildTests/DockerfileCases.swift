@@ -123,7 +123,13 @@ struct DockerfileCase: CustomTestStringConvertible, Sendable {
       ["--target", "one"]),
     .init(
       "links in a stage", files,
-      "FROM scratch AS s\nCOPY . /c/\nFROM scratch\nCOPY --from=s /c/dir-link/sub /s\nCOPY --from=s /c/file-link /f"
+      """
+      FROM scratch AS s
+      COPY . /c/
+      FROM scratch
+      COPY --from=s /c/dir-link/sub /s
+      COPY --from=s /c/file-link /f
+      """
     ),
   ]
 
@@ -180,7 +186,18 @@ struct DockerfileCase: CustomTestStringConvertible, Sendable {
       "another escape", files, "# escape=`\nFROM scratch\nENV A=a`\nb\nCOPY a `\n  b /x/\nCMD x `\n  y"),
     .init(
       "comments and continuations", files,
-      "# syntax=some/frontend\n# check=skip=all\n\nFROM scratch\n  # indented\ncopy a \\\n# between\n\n  b \\\n  /x/\n"
+      """
+      # syntax=some/frontend
+      # check=skip=all
+
+      FROM scratch
+        # indented
+      copy a \\
+      # between
+
+        b \\
+        /x/
+      """
     ),
     .init("variables in COPY", files, "FROM scratch\nARG F=a\nENV T=/to\nCOPY $F ${F}* ${T}/${F}/"),
     .init(
@@ -188,7 +205,9 @@ struct DockerfileCase: CustomTestStringConvertible, Sendable {
       "FROM scratch\nMAINTAINER me <me@example.org>\nHEALTHCHECK --interval=5s --retries=3 CMD [\"/x\"]",
       isDocker: true),
     .init(
-      "no health", files, "FROM scratch\nHEALTHCHECK NONE\nONBUILD COPY a /\nONBUILD ENV X=1", isDocker: true),
+
+      "no health", files, "FROM scratch\nHEALTHCHECK NONE\nONBUILD COPY a /\nONBUILD ENV X=1",
+      isDocker: true),
     .init(
       "an entrypoint forgets the command", files, "FROM scratch AS b\nCMD [\"c\"]\nFROM b\nENTRYPOINT [\"e\"]"
     ),

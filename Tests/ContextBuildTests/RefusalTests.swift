@@ -19,7 +19,8 @@ import Testing
   @Test("Nothing outside the context is read")
   func outside() throws {
     let script = """
-      echo secret >../secret; ln -s ../secret up; ln -s "$PWD/../secret" abs; ln -s .. parent; ln -s /etc/passwd users
+      echo secret >../secret; ln -s ../secret up; ln -s "$PWD/../secret" abs; ln -s .. parent
+      ln -s /etc/passwd users
       """
     for name in ["up", "abs", "users", "parent/secret", "../secret", "parent/../../secret"] {
       let build = try build("FROM scratch\nCOPY \(name) /x", script)

@@ -1,8 +1,7 @@
 import Dockerfile
 import Testing
 
-/// Expectations from moby's own table (patternmatcher_test.go, TestMatches and TestMatchesWithMalformedPatterns)
-/// and docker's documentation.
+/// Expectations from moby's own table (TestMatches in patternmatcher_test.go) and docker's documentation.
 @Suite struct IgnorePatternsTests {
   static let table: [(pattern: String, path: String, isIgnored: Bool)] = [
     ("**", "file", true), ("**", "dir/file", true), ("**/", "file", true), ("**/", "dir/file", true),
