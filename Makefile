@@ -15,7 +15,7 @@ RUN_PACKAGES := ca-certificates mmdebstrap debootstrap apt dpkg gpgv debian-arch
 TEST_PACKAGES := podman crun fuse-overlayfs buildah skopeo umoci docker-registry \
 	libarchive-tools tar pigz gzip zstd xz-utils bzip2 acl attr libcap2-bin strace time dpkg-dev \
 	python3 python3-jsonschema golang-github-opencontainers-image-spec-dev \
-	curl openssl tzdata qemu-user-static binutils libc-bin
+	curl openssl tzdata qemu-user-static binutils libc-bin musl-tools
 
 TOOLS := $(notdir $(wildcard Sources/garboard*))
 RELEASE := .build/release
@@ -57,7 +57,7 @@ image: all deps-run ## Make a Debian base image in output/ and print its size pe
 
 self-image: all deps-run ## Put these tools with just their libraries into an image in output/
 	$(RELEASE)/garboard-scratch --libraries --ca-certificates --tmp -t garboard:latest \
-		-e PATH=/usr/bin --entrypoint /usr/bin/garboard --cmd --help \
+		-e PATH=/usr/bin --entrypoint /usr/bin/garboard --cmd '["help"]' \
 		$(foreach tool,$(TOOLS),$(RELEASE)/$(tool):/usr/bin/$(tool)) -o output/garboard.oci.tar
 
 install: all ## Install executables, completions and man pages below $(DESTDIR)$(PREFIX)

@@ -139,7 +139,8 @@ let package = Package(
     tests("ScratchTests", ["Scratch", "ELF", "Posix", system]),
     tests("CacheTests", ["Cache", "Digest", "Posix"]),
     tests("ContextBuildTests", ["ContextBuild", "Image", "OCI", "Digest", "Posix", system]),
-    tests("ImageTests", ["Image", "OCI", "Dockerfile", "Rootfs", "Archive", "Codec", "Digest", "Posix"]),
+    tests(
+      "ImageTests", ["Image", "ELF", "OCI", "Dockerfile", "Rootfs", "Archive", "Codec", "Digest", "Posix"]),
     tests("FetchTests", ["Fetch", "Posix"]),
     tests("BootstrapTests", ["Bootstrap", "Debian", "Archive", "Posix"]),
     tests("SizeReportTests", ["SizeReport", "Image", "OCI", "Rootfs", "Archive", "Digest", "Posix", system]),

@@ -19,8 +19,9 @@ extension ImageOptions {
     }
     let noted = InventorySink(sink)
     try send(noted)
-    noted.finish()
-    return noted.inventory
+    var inventory = PackageInventory()
+    inventory.put(noted.finish())
+    return inventory
   }
 
   /// Writes the bill of materials, when `--sbom` was given.

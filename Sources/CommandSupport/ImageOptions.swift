@@ -3,6 +3,7 @@ public import Codec
 public import Dockerfile
 public import Image
 public import OCI
+import Posix
 public import SystemPackage
 
 /// The options of every tool that makes an image.
@@ -96,6 +97,8 @@ public struct ImageOptions: ParsableArguments {
       throw ValidationError(
         "Say where the image goes: -o DEST, or -o - for a docker-archive on standard output.")
     }
+    // What can't be written at the end is known at the start.
+    if let sbom { _ = try AtomicFile(sbom) }
     return try output.map { try ImageLocation($0, for: .output) }
   }
 

@@ -45,8 +45,9 @@ extension Platform {
     case (.loongArch, true, true): self.init(architecture: "loong64")
     case (.mips, true, true): self.init(architecture: "mips64le")
     case (.mips, true, false): self.init(architecture: "mips64")
-    case (.mips, false, true): self.init(architecture: "mipsle")
-    case (.mips, false, false): self.init(architecture: "mips")
+    // Not the form of 64-bit programs with short addresses, n32: EF_MIPS_ABI2.
+    case (.mips, false, true) where header.flags & 0x20 == 0: self.init(architecture: "mipsle")
+    case (.mips, false, false) where header.flags & 0x20 == 0: self.init(architecture: "mips")
     default: return nil
     }
   }

@@ -40,33 +40,59 @@ public struct PackageInventory: Sendable {
     return files.contains(bytes)
   }
 
-  /// Takes the data of a file that matters.
-  public mutating func take(_ path: EntryPath, _ data: [UInt8]) { contents[path] = data }
+  /// What one layer says, while it is read or written.
+  public struct Changes: Sendable {
+    fileprivate var added: [EntryPath: [UInt8]] = [:]
+    fileprivate var gone: [EntryPath] = []
 
-  /// Takes the entries of a layer on top of what was taken before: what it hides or replaces is gone.
-  ///
-  /// - Parameter isKept: whether an entry is in the image after all.
-  public mutating func take(
-    layer source: any EntrySource, isKept: (Entry) -> Bool = { _ in true }
-  ) throws {
-    // Whiteouts are about the layers below alone, wherever they stand in the layer.
-    var added: [EntryPath: [UInt8]] = [:]
-    var isGone: [EntryPath] = []
-    while let entry = try source.next() {
+    /// Nothing yet.
+    public init() {}
+
+    /// Takes an entry.
+    ///
+    /// - Returns: whether its data matter.
+    public mutating func take(_ entry: Entry) throws -> Bool {
       switch try LayerName(entry.path) {
-      case .whiteout(let path), .opaque(let path): isGone.append(path)
+      case .whiteout(let path), .opaque(let path): if Self.concerns(path) { gone.append(path) }
       case .metadata: break
       case .ordinary:
-        if entry.kind != .directory {
-          isGone.append(entry.path)
+        if entry.kind != .directory, Self.concerns(entry.path) {
+          gone.append(entry.path)
           added = added.filter { !entry.path.contains($0.key) }
         }
-        if Self.wants(entry), isKept(entry) { added[entry.path] = try Self.data(of: entry, from: source) }
+        return PackageInventory.wants(entry)
       }
+      return false
     }
-    let wanted = contents.keys.filter { path in isGone.contains { $0.contains(path) } }
-    for path in wanted { contents[path] = nil }
-    contents.merge(added) { _, new in new }
+
+    /// Takes the data of an entry that matters.
+    public mutating func take(_ path: EntryPath, _ data: [UInt8]) { added[path] = data }
+
+    /// Whether a path is one of those that matter, or may be above one.
+    private static func concerns(_ path: EntryPath) -> Bool {
+      path.isRoot || PackageInventory.roots.contains { $0.contains(path) || path.contains($0) }
+    }
+  }
+
+  private static let roots: [EntryPath] = ["var/lib/dpkg", "etc/os-release", "usr/lib/os-release"].map {
+    EntryPath(parts: $0.utf8.split(separator: 0x2f).map { ArraySlice(Array($0)) })
+  }
+
+  /// Puts a layer on top of what was taken before: what it hides or replaces is gone.
+  public mutating func put(_ layer: Changes) {
+    // Whiteouts are about the layers below alone, wherever they stand in the layer.
+    let hidden = contents.keys.filter { path in layer.gone.contains { $0.contains(path) } }
+    for path in hidden { contents[path] = nil }
+    contents.merge(layer.added) { _, new in new }
+  }
+
+  /// Reads the entries of a layer on top of what was taken before.
+  public mutating func put(_ source: any EntrySource) throws {
+    var layer = Changes()
+    while let entry = try source.next() {
+      if try layer.take(entry) { layer.take(entry.path, try Self.data(of: entry, from: source)) }
+    }
+    put(layer)
   }
 
   private static func data(of entry: Entry, from source: any EntrySource) throws -> [UInt8] {
@@ -130,8 +156,7 @@ public struct PackageInventory: Sendable {
 
 /// Watches the entries of a layer on their way to where they are written.
 public final class InventorySink: EntrySink {
-  /// What was seen.
-  public private(set) var inventory = PackageInventory()
+  private var layer = PackageInventory.Changes()
   private let sink: any EntrySink
   private var current: (path: EntryPath, data: [UInt8])?
 
@@ -140,8 +165,8 @@ public final class InventorySink: EntrySink {
 
   /// Takes an entry.
   public func add(_ entry: Entry) throws {
-    finish()
-    if PackageInventory.wants(entry) { current = (entry.path, []) }
+    takeCurrent()
+    if try layer.take(entry) { current = (entry.path, []) }
     try sink.add(entry)
   }
 
@@ -154,13 +179,18 @@ public final class InventorySink: EntrySink {
   /// Forgets what it saw.
   public func restart() throws -> any EntrySource {
     current = nil
-    inventory = PackageInventory()
+    layer = PackageInventory.Changes()
     return try sink.restart()
   }
 
-  /// Takes the last file; to be called when all is written.
-  public func finish() {
-    if let current { inventory.take(current.path, current.data) }
+  /// What the layer says, when all of it was written.
+  public func finish() -> PackageInventory.Changes {
+    takeCurrent()
+    return layer
+  }
+
+  private func takeCurrent() {
+    if let current { layer.take(current.path, current.data) }
     current = nil
   }
 }

@@ -31,7 +31,9 @@ struct Additions {
       let isFolder = addition.destination == nil || place.hasSuffix("/")
       let target = isFolder ? try EntryPath(place).appending(name) : try EntryPath(place)
       note(found.path)
-      return [try tree.put(ImageTree.entry(target, found.node), .file(host, found.path))]
+      var entry = ImageTree.entry(target, found.node)
+      entry.attributes = try host.capabilities(of: found.path)
+      return [try tree.put(entry, .file(host, found.path))]
     default: throw ScratchError.unsuitable(shown, problem: "is neither a file nor a folder")
     }
   }

@@ -169,22 +169,22 @@ final class ImageTree {
 /// The entries of an image's tree, one after the other.
 private final class Source: EntrySource {
   private let pieces: [ImageTree.Piece]
-  private var next_ = 0
+  private var position = 0
   private var offset: UInt64 = 0
   private var open: Descriptor?
 
   init(_ pieces: [ImageTree.Piece]) { self.pieces = pieces }
 
   func next() throws -> Entry? {
-    guard next_ < pieces.count else { return nil }
-    next_ += 1
+    guard position < pieces.count else { return nil }
+    position += 1
     offset = 0
     open = nil
-    return pieces[next_ - 1].entry
+    return pieces[position - 1].entry
   }
 
   func read(into buffer: UnsafeMutableRawBufferPointer) throws -> Int {
-    let piece = pieces[next_ - 1]
+    let piece = pieces[position - 1]
     let count = Int(min(UInt64(buffer.count), piece.entry.size - offset))
     if count == 0 { return 0 }
     let target = UnsafeMutableRawBufferPointer(rebasing: buffer[..<count])

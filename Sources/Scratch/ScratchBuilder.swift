@@ -31,12 +31,25 @@ public struct ScratchBuilder {
   private let request: ScratchRequest
   private let warning: (String) -> Void
   private let host: SourceTree
+  private let trees = OpenTrees()
+
+  /// The trees that are open: one path is one tree.
+  private final class OpenTrees {
+    private var trees: [FilePath: SourceTree] = [:]
+
+    func open(_ path: FilePath) throws -> SourceTree {
+      if let tree = trees[path] { return tree }
+      let tree = try SourceTree(path)
+      trees[path] = tree
+      return tree
+    }
+  }
 
   /// - Parameter warning: takes what may be a mistake of the user's.
   public init(_ request: ScratchRequest, warning: @escaping (String) -> Void) throws {
     self.request = request
     self.warning = warning
-    host = try SourceTree("/")
+    host = try trees.open("/")
   }
 
   /// Reads the programs and puts all that they need into trees: one image for each platform.
@@ -80,9 +93,7 @@ public struct ScratchBuilder {
     return try open(chosen?.path ?? "/")
   }
 
-  private func open(_ path: FilePath) throws -> SourceTree {
-    path == "/" ? host : try SourceTree(path)
-  }
+  private func open(_ path: FilePath) throws -> SourceTree { try trees.open(path) }
 
   private func rootHolding(_ file: FilePath) throws -> SourceTree? {
     let absolute = try lexicallyNormal(Array(absolutePath(file).string.utf8))
@@ -113,16 +124,17 @@ public struct ScratchBuilder {
       for program in programs { try follow(program, closure) }
     }
     for program in programs {
-      let place = try tree.put(
-        ImageTree.entry(program.destination, program.found.node), .file(program.tree, program.found.path))
+      var entry = ImageTree.entry(program.destination, program.found.node)
+      entry.attributes = try program.tree.capabilities(of: program.found.path)
+      let place = try tree.put(entry, .file(program.tree, program.found.path))
       destinations.append(program.destination)
       placed.append(place)
-      if Self.isSame(program.tree, root) { files.insert(program.found.path) }
+      if program.tree === root { files.insert(program.found.path) }
     }
     for addition in request.additions { placed += try additions.add(addition) }
     if request.addsNameService { try addNameService(extras, closure, programs, root) }
     if request.addsLibraries { try followAdded(placed, programs, closure, header) }
-    for (source, place) in closure.taken where Self.isSame(source, root) { files.insert(place) }
+    for (source, place) in closure.taken where source === root { files.insert(place) }
     if !closure.cached.isEmpty {
       let cache = LoaderCache.bytes(closure.cached)
       try tree.put(
@@ -151,8 +163,6 @@ public struct ScratchBuilder {
     }
     return try host.elf(own.path).header
   }
-
-  private static func isSame(_ one: SourceTree, _ other: SourceTree) -> Bool { one.path == other.path }
 
   private func follow(_ program: Program, _ closure: Closure) throws {
     guard case .elf(let elf, _) = program.kind else { return }
@@ -184,8 +194,8 @@ public struct ScratchBuilder {
     _ extras: Extras, _ closure: Closure, _ programs: [Program], _ root: SourceTree
   ) throws {
     let libc =
-      closure.taken.first { Self.isSame($0.tree, root) && $0.place.name.starts(with: "libc.so.6".utf8) }
-      ?? closure.taken.first { Self.isSame($0.tree, root) && $0.place.name.starts(with: "libc-2".utf8) }
+      closure.taken.first { $0.tree === root && $0.place.name.starts(with: "libc.so.6".utf8) }
+      ?? closure.taken.first { $0.tree === root && $0.place.name.starts(with: "libc-2".utf8) }
     let names = try extras.addNameService(libc: try libc.map { try root.elf($0.place) }, in: libc?.place)
     guard !names.isEmpty, let folder = libc?.place.parent, request.addsLibraries else { return }
     let interpreter = programs.lazy.compactMap { $0.interpreter }.first
@@ -252,6 +262,8 @@ public struct ScratchBuilder {
     runtime.command = request.command
     if request.entrypoint == nil, request.command == nil, let command { runtime.command = [command] }
     if request.addsInit { runtime.entrypoint = [Extras.initPath, "--"] + (request.entrypoint ?? []) }
+    // As docker and buildah have it for images from scratch.
+    runtime.environment = ["PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"]
     for (name, value) in request.environment {
       runtime.environment.removeAll { $0.hasPrefix("\(name)=") }
       runtime.environment.append("\(name)=\(value)")

@@ -116,6 +116,13 @@ final class SourceTree {
     return try Relative(folder.raw).open(Array(place.name), for: .read, shown: shown(place))
   }
 
+  /// The capabilities that a program gets from its file: of all attributes the one that it doesn't work without.
+  func capabilities(of place: EntryPath) throws -> [ExtendedAttribute] {
+    try open(place).attributes(shown: shown(place))
+      .filter { $0.name.elementsEqual("security.capability".utf8) }
+      .map { ExtendedAttribute(name: $0.name, value: $0.value) }
+  }
+
   /// The bytes of a file, which may have at most `limit`.
   func read(_ place: EntryPath, limit: Int) throws -> [UInt8] {
     let file = try open(place)

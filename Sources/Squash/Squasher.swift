@@ -74,6 +74,10 @@ public struct Squasher {
   public var options: SquashOptions
   /// Takes the number of stored bytes with each piece that was read.
   public var read: @Sendable (Int) -> Void = { _ in }
+  /// Watches the entries of each joined layer: what it gives back stands before the layer's writer.
+  public var joining: (any EntrySink) -> any EntrySink = { $0 }
+  /// Hears of each layer that stays as it is, with its number from 1, in order with `joining`.
+  public var keeping: (Layer, Int) throws -> Void = { _, _ in }
   private let outputs: ImageOutputs
 
   /// Writes layers to `outputs`, which the caller finishes.
@@ -173,6 +177,7 @@ public struct Squasher {
       }
     ) { source in try merge.apply(source, keepsData: isJoined) }
     if let copy { try outputs.writer?.endBlob(copy, digest: digest) }
+    if !isJoined { try keeping(layer, index + 1) }
     return SquashedLayer(
       descriptor: layer.descriptor, diffID: layer.diffID, uncompressedSize: size,
       entries: merge.stack.layers[index].entries, createdBy: layer.history?.createdBy)
@@ -209,7 +214,7 @@ public struct Squasher {
       savings.append(found.saving)
     }
     let layer = try outputs.writeLayer(options.compression) { [difference, shape] sink in
-      try merge.send(difference, shape: shape, to: sink)
+      try merge.send(difference, shape: shape, to: joining(sink))
     }
     if !isLast { merge.remove(leftOut.nodes) }
     return (layer, savings)

@@ -19,10 +19,7 @@ struct ProgramMode {
     if common.json, destinations.contains(.stream) {
       throw ValidationError("--json and an image on standard output exclude each other.")
     }
-    let files = try sources.map { text in
-      // A name with a colon in it that is there as it is.
-      try FileAndPlace(parsing: text)
-    }
+    let files = try sources.map { try FileAndPlace(parsing: $0) }
     let builder = try ScratchBuilder(
       options.request(files, platform: image.platform), warning: { Console.shared.warning($0) })
     let plans = try builder.plans()

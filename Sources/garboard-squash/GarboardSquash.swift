@@ -142,26 +142,20 @@ struct GarboardSquash: GarboardTool {
     var squasher = Squasher(try options(), to: outputs)
     squasher.read = { reading.add($0) }
     var squashed: [SquashedImage] = []
+    var bills: [PackageInventory?] = []
     for image in images {
       squasher.options.selection = try selection(for: image)
+      let bill = self.image.sbom == nil ? nil : SquashInventory(limits)
+      if let bill {
+        squasher.joining = bill.joining
+        squasher.keeping = bill.keeping
+      }
       squashed.append(try squasher.squash(image))
+      bills.append(bill?.finish())
     }
     reading.finish()
-    var bills: [(ImageToStore, PackageInventory?)] = []
-    if self.image.sbom != nil {
-      let filter = squasher.options.filter
-      for (image, made) in zip(images, squashed) {
-        let inventory = try PackageInventory(
-          of: image,
-          reading: { reading in
-            reading.archiveLimits = limits.archive
-            reading.expansionLimits = limits.expansion
-          }, isKept: { filter.verdict($0.path, $0.kind) == .keep })
-        bills.append((made.image, inventory))
-      }
-    }
     _ = try outputs.finish(squashed.map(\.image), removesReplaced: inPlace)
-    try self.image.writeBill(bills)
+    try self.image.writeBill(zip(squashed, bills).map { ($0.image, $1) })
     try present(squashed, tags: tags)
   }
 

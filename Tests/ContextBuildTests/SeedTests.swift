@@ -32,6 +32,29 @@ struct SeedTests {
     }
   }
 
+  @Test("From a Dockerfile and from the program itself: the same image but for its history")
+  func same() throws {
+    let folder = try TemporaryDirectory()
+    let build = try TestBuild(
+      "printf 'int main(void) { return 0; }' | gcc -static -x c -o some_binary -",
+      "FROM scratch\nADD some_binary /\nCMD [\"/some_binary\"]", in: folder)
+    let layouts = [folder.appending("dockerfile"), folder.appending("program")]
+    let results = [
+      try build.run("oci:\(layouts[0]):x"),
+      try garboard(
+        "garboard-scratch", [build.context.appending("some_binary").string, "-o", "oci:\(layouts[1]):x"]),
+    ]
+    var configs: [ImageConfig] = []
+    for (layout, result) in zip(layouts, results) {
+      #expect(result.status.isSuccess, "\(result.errorText)")
+      let image = try ImageSource(.layout(layout, name: "x")).select()
+      var config = image.config.content
+      config.history = []
+      configs.append(config)
+    }
+    #expect(configs[0] == configs[1])
+  }
+
   @Test("Layers, history and --single-layer on a base")
   func layers() throws {
     let folder = try TemporaryDirectory()

@@ -128,6 +128,10 @@ struct BillTests {
     #expect(
       try bill("garboard-squash", ["\(layout):x", "-o", folder.appending("s.oci.tar").string])
         == ["one 1:2.1 all", "two 3~1 all"])
+    // The upper layer alone is joined, and the lower one stays.
+    #expect(
+      try bill("garboard-squash", ["--last", "1", "\(layout):x", "-o", folder.appending("u.oci.tar").string])
+        == ["one 1:2.1 all", "two 3~1 all"])
     #expect(
       try bill(
         "garboard-squash",

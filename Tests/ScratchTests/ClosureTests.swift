@@ -184,6 +184,33 @@ struct ClosureTests {
     #expect(try Tool.check("chroot", [root.string, "/usr/bin/p"]).text == "20\n")
   }
 
+  @Test("of a program for musl are those of musl's loader")
+  func musl() throws {
+    let folder = try TemporaryDirectory()
+    try Tool.check(
+      "sh",
+      [
+        "-euc",
+        """
+        \(Self.prelude)
+        musl-gcc -shared -fPIC -Wl,-soname,libb.so -o b/libb.so b.c
+        musl-gcc -shared -fPIC -Wl,-soname,liba.so -o a/liba.so a.c b/libb.so
+        # RUNPATH is inherited here.
+        musl-gcc p.c -o bin/p a/liba.so $late $new '-Wl,-rpath,$ORIGIN/../a:$ORIGIN/../b'
+        """,
+      ], in: folder.path)
+    let program = folder.appending("bin/p").string
+    let listed = try Tool.check("/lib/ld-musl-x86_64.so.1", ["--list", program]).text
+    var expected: Set<String> = []
+    for word in listed.split(whereSeparator: \.isWhitespace) where word.hasPrefix("/") {
+      expected.insert(String(try Tool.check("readlink", ["-f", String(word)]).text.dropLast()))
+    }
+    #expect(expected.count == 3)
+    let root = try ScratchFixture.tree(folder, "root-image", ["--libraries", "\(program):\(program)"])
+    #expect(try ScratchFixture.libraries(in: root) == expected)
+    #expect(try ScratchFixture.run(program, in: root) == "21\n")
+  }
+
   @Test("are taken from inside the root, whatever its symlinks say")
   func inside() throws {
     let folder = try TemporaryDirectory()

@@ -38,6 +38,32 @@ struct ProgramTests {
     #expect(try run([program.string], [], programs: []) == "it runs\n")
     let tree = try ScratchFixture.tree(folder, "tree", [program.string])
     #expect(try Tool.check("ls", ["-A", tree.string]).text == "some_binary\n")
+    // The configuration is buildah's of the same, times and history aside.
+    try Tool.check(
+      "sh",
+      [
+        "-euc",
+        """
+        mkdir context; cp -p some_binary context
+        printf 'FROM scratch\\nADD some_binary /\\nCMD ["/some_binary"]\\n' >context/Dockerfile
+        buildah --root "$PWD/storage" --runroot "$PWD/run" --storage-driver vfs build -q -t oci-archive:theirs.tar context
+        rm -rf storage run
+        """,
+      ], in: folder.path)
+    let script = """
+      import json, sys, tarfile
+      def config(path):
+          with tarfile.open(path) as tar:
+              read = lambda name: json.load(tar.extractfile(name))
+              blob = lambda one: read("blobs/" + one["digest"].replace(":", "/"))
+              config = blob(blob(read("index.json")["manifests"][0])["config"])
+              config["config"].pop("Labels", None)
+              return config["architecture"], config["os"], config["config"]
+      one, other = (config(path) for path in sys.argv[1:])
+      assert one == other, (one, other)
+      """
+    try Tool.python(
+      script, [folder.appending("image.oci.tar").string, folder.appending("theirs.tar").string])
   }
 
   @Test("bash")
