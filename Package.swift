@@ -61,6 +61,7 @@ let package = Package(
     module("OCI", ["Digest"]),
     module("Debian", ["Posix", system]),
     module("Dockerfile"),
+    module("Cache", ["Digest", "Posix", system]),
     module("ELF"),
 
     // Floor 3: the work.
@@ -76,6 +77,12 @@ let package = Package(
       "Squash",
       ["Image", "OCI", "Dockerfile", "Debian", "Rootfs", "Archive", "Codec", "Digest", "Posix", system]),
     module("Fetch", ["CCurl", "Posix", system]),
+    module(
+      "ContextBuild",
+      [
+        "Image", "Fetch", "Cache", "Dockerfile", "OCI", "Rootfs", "Archive", "Codec", "Digest", "Posix",
+        system,
+      ]),
     module(
       "SizeReport", ["Image", "OCI", "Debian", "Rootfs", "Archive", "Codec", "Digest", "Posix", system]),
     module("Bootstrap", ["Debian", "Rootfs", "Archive", "Codec", "Posix", system]),
@@ -106,7 +113,8 @@ let package = Package(
     tool(
       "garboard-scratch",
       [
-        "Scratch", "SBOM", "Image", "OCI", "Dockerfile", "Rootfs", "Archive", "Codec", "Digest", "Posix",
+        "Scratch", "ContextBuild", "Cache", "SBOM", "Image", "OCI", "Dockerfile", "Rootfs", "Archive",
+        "Codec", "Digest", "Posix",
         "Fetch",
         "SizeReport",
       ]),
@@ -129,6 +137,8 @@ let package = Package(
     tests("DebianTests", ["Debian"]),
     tests("ELFTests", ["ELF"]),
     tests("ScratchTests", ["Scratch", "ELF", "Posix", system]),
+    tests("CacheTests", ["Cache", "Digest", "Posix"]),
+    tests("ContextBuildTests", ["ContextBuild", "Image", "OCI", "Digest", "Posix", system]),
     tests(
       "ImageTests", ["Image", "ELF", "OCI", "Dockerfile", "Rootfs", "Archive", "Codec", "Digest", "Posix"]),
     tests("FetchTests", ["Fetch", "Posix"]),

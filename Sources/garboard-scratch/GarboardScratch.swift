@@ -31,6 +31,11 @@ struct GarboardScratch: GarboardTool {
     Example(
       "A script with its interpreter, and a bill of materials",
       "garboard-scratch --libraries run.sh /bin/dash:/bin/sh --sbom run.spdx.json -o run.oci.tar"),
+    Example(
+      "A Dockerfile without RUN", "garboard-scratch -f context/Dockerfile context -t app -o app.oci.tar"),
+    Example(
+      "The same as a plain tar, made anew",
+      "garboard-scratch -f context/Dockerfile context --single-layer --no-cache -o app.tar"),
   ]
 
   @OptionGroup var common: CommonOptions

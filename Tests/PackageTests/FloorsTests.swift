@@ -5,8 +5,8 @@ import Testing
 private let floors: [Set<String>] = [
   ["CArchive", "CZstd", "CLZMA", "CBzip2", "CDeflate", "CISAL", "CCrypto", "CCurl", "CLinux"],
   ["Posix", "Digest", "Codec", "Archive"],
-  ["Rootfs", "OCI", "Debian", "Dockerfile", "ELF"],
-  ["Image", "Fetch", "SizeReport", "Bootstrap", "Squash", "SBOM", "Scratch"],
+  ["Rootfs", "OCI", "Debian", "Dockerfile", "Cache", "ELF"],
+  ["Image", "Fetch", "SizeReport", "Bootstrap", "Squash", "ContextBuild", "SBOM", "Scratch"],
   [
     "CommandSupport", "garboard", "garboard-import", "garboard-bootstrap", "garboard-report",
     "garboard-squash", "garboard-scratch",
@@ -19,6 +19,7 @@ private let sameFloor: [String: Set<String>] = [
   "Archive": ["Posix", "Codec"],
   "SizeReport": ["Image"],
   "Squash": ["Image"],
+  "ContextBuild": ["Image", "Fetch"],
   "Scratch": ["Image"],
   "SBOM": ["Image"],
   "garboard": ["CommandSupport"],
