@@ -6,6 +6,7 @@ import Image
 import OCI
 import Posix
 import Rootfs
+import SBOM
 import Synchronization
 import SystemPackage
 
@@ -86,16 +87,20 @@ struct GarboardBootstrap: GarboardTool {
     if plan.platform == nil, let name = request.architecture {
       plan.platform = Platform(debianArchitecture: name)
     }
+    var inventory: PackageInventory?
     let made = try bootstrapper.run { tree in
       let given = try image.givenTime()
       let epoch = tree.epoch
       plan.created = { _ in given ?? CreationTime(seconds: epoch) }
       return try plan.make { sink in
-        let order = CanonicalOrder(into: sink, temporaryDirectory: temporaryDirectory())
-        try order.order(try tree.entries { Console.shared.notice($0) })
+        inventory = try image.noting(sink) { sink in
+          let order = CanonicalOrder(into: sink, temporaryDirectory: temporaryDirectory())
+          try order.order(try tree.entries { Console.shared.notice($0) })
+        }
       }
     }
     progress.finish()
+    try image.writeBill(made, inventory)
     try image.present(made, common: common)
   }
 }
