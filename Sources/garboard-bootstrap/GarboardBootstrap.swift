@@ -28,6 +28,9 @@ struct GarboardBootstrap: GarboardTool {
       "garboard-bootstrap --slim --include ca-certificates -t debian:slim -o images:slim trixie"),
     Example("A plain tar of the build set", "garboard-bootstrap --variant buildd trixie trixie.tar.zst"),
     Example(
+      "Which packages an image would have, and why; the list is kept",
+      "garboard-bootstrap --simulate --variant important --include nginx --lock trixie.lock trixie"),
+    Example(
       "By debootstrap, with a command run in it before it is packed",
       "garboard-bootstrap --engine debootstrap --customize-hook 'touch \"$1/etc/made-here\"' trixie t.oci.tar"
     ),
