@@ -148,7 +148,7 @@ let package = Package(
     tests(
       "ImageTests", ["Image", "ELF", "OCI", "Dockerfile", "Rootfs", "Archive", "Codec", "Digest", "Posix"]),
     tests("FetchTests", ["Fetch", "Posix"]),
-    tests("BootstrapTests", ["Bootstrap", "Debian", "Fetch", "Archive", "Posix"]),
+    tests("BootstrapTests", ["Bootstrap", "Debian", "Digest", "Fetch", "Archive", "Posix"]),
     tests("SizeReportTests", ["SizeReport", "Image", "OCI", "Rootfs", "Archive", "Digest", "Posix", system]),
     tests(
       "CommandSupportTests",
