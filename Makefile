@@ -5,15 +5,19 @@ PREFIX ?= /usr/local
 DESTDIR ?=
 # The Debian suite that `make image` and `make reproduce` make.
 SUITE ?= trixie
+# The random images of `make fuzz`.
+SEEDS ?= 1000-1999
 
 # Debian packages, by what needs them; `make deps` installs those that are missing.
 # docs/dependencies.md gives the reason for each.
 BUILD_PACKAGES := g++ git pkgconf zlib1g-dev libarchive-dev libzstd-dev liblzma-dev libbz2-dev \
 	libdeflate-dev libisal-dev libssl-dev libcurl4-openssl-dev
-RUN_PACKAGES := ca-certificates mmdebstrap debootstrap apt dpkg gpgv debian-archive-keyring uidmap
+RUN_PACKAGES := ca-certificates mmdebstrap debootstrap apt dpkg gpgv debian-archive-keyring uidmap \
+	arch-test tini busybox-static
 TEST_PACKAGES := podman crun fuse-overlayfs buildah skopeo umoci docker-registry \
 	libarchive-tools tar pigz gzip zstd xz-utils bzip2 acl attr libcap2-bin strace time dpkg-dev \
-	python3 python3-apt python3-jsonschema golang-github-opencontainers-image-spec-dev
+	python3 python3-apt python3-jsonschema golang-github-opencontainers-image-spec-dev \
+	curl openssl tzdata qemu-user-static binutils libc-bin musl-tools
 
 TOOLS := $(notdir $(wildcard Sources/garboard*))
 RELEASE := .build/release
@@ -22,7 +26,7 @@ RELEASE_FLAGS := -c release --static-swift-stdlib -Xlinker -s
 MAKEFLAGS += --no-builtin-rules --no-print-directory
 
 .DEFAULT_GOAL := all
-.PHONY: all deps deps-build deps-run test lint bench reproduce equality install image clean help
+.PHONY: all deps deps-build deps-run test fuzz lint bench reproduce equality install image self-image clean help
 
 all: deps-build ## Build the release executables in .build/release (the default)
 	$(SWIFT) build $(RELEASE_FLAGS)
@@ -41,6 +45,9 @@ deps-run:
 test: deps ## Build and run all tests (as root, so that the tests that need it can run)
 	$(SWIFT) test
 
+fuzz: deps ## Squash SEEDS=FIRST-LAST random images in every way, and compare with overlayfs, umoci and podman
+	GARBOARD_FUZZ_SEEDS=$(SEEDS) $(SWIFT) test --filter SquashAgainstOverlayfs --filter SquashDamage
+
 lint: ## Check the formatting of all Swift sources
 	$(SWIFT) format lint --strict --parallel --recursive Package.swift Sources Tests
 
@@ -55,6 +62,11 @@ equality: all deps-run ## Compare the native engine with mmdebstrap, entry by en
 
 image: all deps-run ## Make a Debian base image in output/ and print its size per layer
 	$(RELEASE)/garboard-bootstrap --engine mmdebstrap -t debian:$(SUITE) $(SUITE) output/debian-$(SUITE).oci.tar
+
+self-image: all deps-run ## Put these tools with just their libraries into an image in output/
+	$(RELEASE)/garboard-scratch --libraries --ca-certificates --tmp -t garboard:latest \
+		-e PATH=/usr/bin --entrypoint /usr/bin/garboard --cmd '["help"]' \
+		$(foreach tool,$(TOOLS),$(RELEASE)/$(tool):/usr/bin/$(tool)) -o output/garboard.oci.tar
 
 install: all ## Install executables, completions and man pages below $(DESTDIR)$(PREFIX)
 	$(SWIFT) build $(RELEASE_FLAGS) --product generate-manual

@@ -61,13 +61,28 @@ let package = Package(
     module("OCI", ["Digest"]),
     module("Debian", ["Digest", "Posix", system]),
     module("Dockerfile"),
+    module("Cache", ["Digest", "Posix", system]),
+    module("ELF"),
 
     // Floor 3: the work.
-    module("Image", ["OCI", "Rootfs", "Archive", "Codec", "Digest", "Posix", "Dockerfile", system]),
+    module("Image", ["OCI", "Rootfs", "Archive", "Codec", "Digest", "Posix", "Dockerfile", "ELF", system]),
+    module("SBOM", ["Image", "OCI", "Debian", "Rootfs", "Archive", "Digest", "Posix", system]),
+    module(
+      "Scratch",
+      [
+        "Image", "ELF", "OCI", "Debian", "Dockerfile", "Rootfs", "Archive", "Codec", "Digest", "Posix",
+        system,
+      ]),
     module(
       "Squash",
       ["Image", "OCI", "Dockerfile", "Debian", "Rootfs", "Archive", "Codec", "Digest", "Posix", system]),
     module("Fetch", ["CCurl", "Posix", system]),
+    module(
+      "ContextBuild",
+      [
+        "Image", "Fetch", "Cache", "Dockerfile", "OCI", "Rootfs", "Archive", "Codec", "Digest", "Posix",
+        system,
+      ]),
     module(
       "SizeReport", ["Image", "OCI", "Debian", "Rootfs", "Archive", "Codec", "Digest", "Posix", system]),
     module("Bootstrap", ["Debian", "Fetch", "Rootfs", "Archive", "Codec", "Digest", "Posix", system]),
@@ -77,22 +92,34 @@ let package = Package(
       "CommandSupport",
       [
         "Posix", "Digest", "Codec", "Archive", "Rootfs", "OCI", "Dockerfile", "Image", "SizeReport", "Fetch",
-        argumentParser, system,
+        "SBOM", argumentParser, system,
       ]),
     tool("garboard", ["Posix"]),
-    tool("garboard-import", ["Image", "OCI", "Rootfs", "Archive", "Codec", "Posix", "Fetch", "SizeReport"]),
+    tool(
+      "garboard-import",
+      ["Image", "SBOM", "OCI", "Rootfs", "Archive", "Codec", "Posix", "Fetch", "SizeReport"]),
     tool(
       "garboard-bootstrap",
       [
-        "Bootstrap", "Debian", "Fetch", "Image", "OCI", "Rootfs", "Archive", "Codec", "Digest", "Posix",
-        "SizeReport",
+        "Bootstrap", "Debian", "Fetch", "Image", "SBOM", "OCI", "Rootfs", "Archive", "Codec", "Digest",
+        "Posix", "SizeReport",
       ]),
     tool("garboard-report", ["Image", "OCI", "SizeReport", "Rootfs", "Digest", "Posix"]),
 
     tool(
       "garboard-squash",
       [
-        "Squash", "Image", "OCI", "Dockerfile", "Rootfs", "Archive", "Codec", "Digest", "Posix", "SizeReport",
+        "Squash", "SBOM", "Image", "OCI", "Dockerfile", "Rootfs", "Archive", "Codec", "Digest", "Posix",
+        "SizeReport",
+      ]),
+
+    tool(
+      "garboard-scratch",
+      [
+        "Scratch", "ContextBuild", "Cache", "SBOM", "Image", "OCI", "Dockerfile", "Rootfs", "Archive",
+        "Codec", "Digest", "Posix",
+        "Fetch",
+        "SizeReport",
       ]),
 
     // Tests.
@@ -114,9 +141,14 @@ let package = Package(
     tests("OCITests", ["OCI", "Digest"]),
     tests("DockerfileTests", ["Dockerfile"]),
     tests("DebianTests", ["Debian", "Posix", "resolve-fixture"]),
-    tests("ImageTests", ["Image", "OCI", "Dockerfile", "Rootfs", "Archive", "Codec", "Digest", "Posix"]),
+    tests("ELFTests", ["ELF"]),
+    tests("ScratchTests", ["Scratch", "ELF", "Posix", system]),
+    tests("CacheTests", ["Cache", "Digest", "Posix"]),
+    tests("ContextBuildTests", ["ContextBuild", "Image", "OCI", "Digest", "Posix", system]),
+    tests(
+      "ImageTests", ["Image", "ELF", "OCI", "Dockerfile", "Rootfs", "Archive", "Codec", "Digest", "Posix"]),
     tests("FetchTests", ["Fetch", "Posix"]),
-    tests("BootstrapTests", ["Bootstrap", "Debian", "Fetch", "Archive", "Posix", "Rootfs"]),
+    tests("BootstrapTests", ["Bootstrap", "Debian", "Digest", "Fetch", "Archive", "Posix", "Rootfs"]),
     tests("SizeReportTests", ["SizeReport", "Image", "OCI", "Rootfs", "Archive", "Digest", "Posix", system]),
     tests(
       "CommandSupportTests",
@@ -125,6 +157,7 @@ let package = Package(
         "tool-fixture",
         argumentParser,
       ]),
+    tests("SquashTests", ["Squash", "CommandSupport", "OCI", "Digest", "Posix"]),
     tests("CommandTests", ["Posix", "CommandSupport"]),
     tests("PackageTests", ["Posix", "OCI"]),
   ],

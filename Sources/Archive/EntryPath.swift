@@ -84,6 +84,14 @@ public struct EntryPath: Hashable, Sendable {
     return other.bytes.count == bytes.count || other.bytes[bytes.count] == 0x2f
   }
 
+  /// The first path below `directory` on the way from there to this one, which is below it; nil where it isn't.
+  public func firstStep(below directory: EntryPath) -> EntryPath? {
+    guard directory.contains(self), bytes.count > directory.bytes.count else { return nil }
+    let start = directory.isRoot ? 0 : directory.bytes.count + 1
+    guard let slash = bytes[start...].firstIndex(of: 0x2f) else { return self }
+    return EntryPath(unchecked: Array(bytes[..<slash]))
+  }
+
   /// The number of parts; 0 for the root.
   public var depth: Int { isRoot ? 0 : bytes.reduce(1) { $1 == 0x2f ? $0 + 1 : $0 } }
 

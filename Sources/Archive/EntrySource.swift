@@ -7,6 +7,17 @@ public protocol EntrySource: AnyObject {
   func read(into buffer: UnsafeMutableRawBufferPointer) throws -> Int
 }
 
+/// A source whose files may have holes, and that can give what is stored of them alone.
+public protocol SparseSource: EntrySource {
+  /// The runs of the current file's data that are stored, in order.
+  var extents: [DataExtent] { get }
+
+  /// Reads the stored bytes of the current file alone, one extent after the other; 0 at their end.
+  ///
+  /// Either this or `read(into:)` is used for one entry.
+  func readStored(into buffer: UnsafeMutableRawBufferPointer) throws -> Int
+}
+
 /// A run of a file's data that is stored; the rest of a sparse file is zeros.
 public struct DataExtent: Sendable, Hashable {
   /// Where it stands in the file.

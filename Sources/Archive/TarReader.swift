@@ -5,7 +5,7 @@ public import Posix
 ///
 /// Names stay bytes whatever the locale. Anything that contradicts itself is an error with its place,
 /// and never skipped: readers that guess are how one archive becomes two different trees.
-public final class TarReader: EntrySource {
+public final class TarReader: SparseSource {
   private let stream: TarStream
   private let limits: ArchiveLimits
   private let notice: (String) -> Void
@@ -107,8 +107,6 @@ public final class TarReader: EntrySource {
   }
 
   /// Reads the stored bytes of the current file alone, one extent after the other, without the holes.
-  ///
-  /// Either this or `read(into:)` is used for one entry.
   public func readStored(into buffer: UnsafeMutableRawBufferPointer) throws -> Int {
     let count = Int(min(UInt64(buffer.count), storedLeft))
     if count == 0 { return 0 }
@@ -149,12 +147,14 @@ public final class TarReader: EntrySource {
   }
 
   private func skipData() throws {
-    let left = storedLeft + padding
+    let (left, last) = (storedLeft, padding)
     storedLeft = 0
     padding = 0
     position = 0
     size = 0
     if left > 0 { try skip(exactly: left) }
+    // Some writers (umoci 0.4.7) end with the last file's data, as others do without end blocks.
+    if last > 0, try !stream.skip(last) { notice("the last file's data are not filled up to a block") }
   }
 
   private func skip(_ size: UInt64) throws { try skip(exactly: size + Self.padding(size)) }

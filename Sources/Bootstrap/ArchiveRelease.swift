@@ -130,17 +130,17 @@ struct ReleaseReader {
     at kept: FilePath, url: String
   ) throws(BootstrapError) {
     guard found.isSigned else { return }
-    if fileExists(kept), let old = try? ReleaseFile(try readHostFile(kept, limit: 32 << 20), file: url),
-      let before = old.date, let date = found.release.release.date, date < before,
-      // Somebody who could write a false one there could write anything.
-      old.codename == found.release.release.codename
-    {
+    let release = found.release.release
+    // Not verified again: somebody who could write a false one there could write anything.
+    let old = fileExists(kept) ? try? ReleaseFile(try readHostFile(kept, limit: 32 << 20), file: url) : nil
+    if let before = old?.date, let date = release.date, date < before, old?.codename == release.codename {
       throw .badRelease(
         url,
         reason:
-          "it is \(Self.distance(before - date)) older than what this archive had before: the mirror is out "
-          + "of date or somebody plays back an old state (remove \(kept) to take it all the same)")
+          "it is \(Self.distance(before - date)) older than what this archive had before: the mirror is "
+          + "out of date or somebody plays back an old state (remove \(kept) to take it all the same)")
     }
+    if let old { cache?.forgetIndexes(of: old, besides: release) }
     try message.lendBytes { bytes throws(BootstrapError) in try cache?.store([bytes], as: kept) }
   }
 }

@@ -1,3 +1,4 @@
+import Debian
 import Digest
 import Glibc
 import Posix
@@ -41,6 +42,17 @@ public struct PackageCache: Sendable {
 
   func release(uri: String, suite: String) -> FilePath {
     indexes.appending(SHA256.digest(Array("\(uri) \(suite)".utf8)).hex + ".release")
+  }
+
+  /// Removes the parsed indexes of a state that another one takes the place of. Who has one open keeps it.
+  func forgetIndexes(of old: ReleaseFile, besides new: ReleaseFile) {
+    for (path, file) in old.files where new.files[path] != file {
+      let folder = path.split(separator: "/").first { $0.hasPrefix("binary-") }
+      guard let name = folder?.dropFirst("binary-".count) else { continue }
+      for architecture in name == "all" ? old.architectures : [String(name)] {
+        _ = index(file.sha256, architecture: architecture).withPlatformString { unlink($0) }
+      }
+    }
   }
 
   /// Gives a complete file its name, over what was there.

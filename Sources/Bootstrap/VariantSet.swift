@@ -22,7 +22,7 @@ struct VariantSet {
   /// `?narrow(?or(?archive(^S$),?codename(^S$)),?architecture(A),…)`: only of the suite itself.
   private func ofSuite(_ pattern: PackagePattern) -> PackagePattern {
     let suite = "^" + request.suite + "$"
-    return .and([pattern, .or([.archive(suite), .codename(suite)]), .architecture(architecture)])
+    return .narrow([pattern, .or([.archive(suite), .codename(suite)]), .architecture(architecture)])
   }
 
   private var priorities: [PackageRecord.Priority] {

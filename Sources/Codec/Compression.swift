@@ -71,11 +71,12 @@ public struct CompressionSettings: Sendable, Hashable {
     }
   }
 
-  /// The level when none is named: that of the format's own tool.
+  /// The level when none is named: that of the format's own tool, but for gzip, where a lower one already
+  /// gives less than others write (docs/decisions/gzip-engine.md).
   public static func defaultLevel(_ format: Compression) -> Int {
     switch format {
     case .none: 0
-    case .gzip: 6
+    case .gzip: 4
     case .zstd: 3
     case .xz: 6
     case .bzip2: 9

@@ -1,16 +1,29 @@
 import Posix
 
-/// A thread that decompresses into a few buffers ahead of the reader.
+/// A thread that decompresses into a few buffers ahead of the reader, and one beside it that shows them to an
+/// observer, if there is one.
 ///
 /// The reader may go away at any time: the thread then ends at its next step. A read of the source that
 /// blocks (a pipe whose writer hangs) can't be ended from here; the thread is left to it, and nobody waits.
 final class ReadAhead {
   private let queue: ReadAheadQueue
   private let worker: Worker
+  private let watcher: Worker?
   private var current: Chunk?
 
-  /// Starts the thread, which owns `core` from now on. Its source tells `queue` of its reads.
-  init(_ core: DecodingCore, _ queue: ReadAheadQueue) {
+  /// Starts the threads. The first owns `core` from now on; its source tells `queue` of its reads.
+  init(
+    _ core: DecodingCore, _ queue: ReadAheadQueue, observer: (@Sendable (UnsafeRawBufferPointer) -> Void)?
+  ) {
+    watcher = observer.map { observer in
+      queue.isWatched()
+      return Worker {
+        while let chunk = queue.takeUnseen() {
+          observer(chunk.bytes)
+          queue.putFree(chunk)
+        }
+      }
+    }
     self.queue = queue
     let core = Handover(core)
     worker = Worker {
@@ -33,12 +46,13 @@ final class ReadAhead {
     current = nil
     let chunk = try queue.takeFilled()
     current = chunk
-    return UnsafeRawBufferPointer(rebasing: chunk.buffer[..<chunk.count])
+    return chunk.bytes
   }
 
-  /// Ends the thread, and waits for it unless it is in a read that may block.
+  /// Ends the threads, and waits for them unless the first is in a read that may block.
   func close() {
     if queue.cancel() { try? worker.join() }
+    try? watcher?.join()
   }
 }
 
@@ -53,67 +67,133 @@ final class Chunk {
   static let capacity = 256 << 10
   let buffer: UnsafeMutableRawBufferPointer
   var count = 0
+  /// How many still use it; the queue's.
+  fileprivate var users = 0
 
-  init() { buffer = .allocate(byteCount: Self.capacity, alignment: 16) }
+  /// What is in it.
+  var bytes: UnsafeRawBufferPointer { UnsafeRawBufferPointer(rebasing: buffer[..<count]) }
+
+  init(_ capacity: Int = Chunk.capacity) { buffer = .allocate(byteCount: capacity, alignment: 16) }
 
   deinit { buffer.deallocate() }
 }
 
-/// What the thread and the reader share.
+/// What the threads and the reader share.
 final class ReadAheadQueue: @unchecked Sendable {
   private static let bufferCount = 4
+  private let chunkSize: Int
 
   private struct State {
     var unused: Int
     var free: [Chunk] = []
     var filled: [Chunk] = []
+    /// What the observer has not seen yet; nil when there is none, or it has seen the end.
+    var unseen: [Chunk]?
     var failure: (any Error)?
     var cancelled = false
     var reading = false
+    /// The thread had nothing to fill, and goes on when half of the buffers are free: fewer turns, each longer.
+    var starved = false
   }
 
   private let monitor: Monitor<State>
 
-  init() { monitor = Monitor(State(unused: Self.bufferCount)) }
+  /// - Parameter ahead: the most bytes that are decompressed ahead of the reader.
+  init(ahead: Int) {
+    chunkSize = max(16 << 10, min(Chunk.capacity, ahead / Self.bufferCount))
+    monitor = Monitor(State(unused: Self.bufferCount))
+  }
 
   /// For the thread: a buffer to fill, once there is one; nil when the reader is gone.
   func takeFree() -> Chunk? {
-    monitor.wait { state -> Chunk?? in
+    let chunkSize = chunkSize
+    return monitor.wait(isQuiet: true) { state -> Chunk?? in
       if state.cancelled { return .some(nil) }
+      if state.starved, state.free.count < Self.bufferCount / 2 { return nil }
+      state.starved = false
       if let chunk = state.free.popLast() { return chunk }
-      if state.unused == 0 { return nil }
+      if state.unused == 0 {
+        state.starved = true
+        return nil
+      }
       state.unused -= 1
-      return Chunk()
+      return Chunk(chunkSize)
     }
   }
 
-  /// For the thread: hands a filled buffer to the reader; an empty one means the end.
-  func putFilled(_ chunk: Chunk) { monitor.change { $0.filled.append(chunk) } }
+  /// Before the threads start: an observer is to see everything too.
+  func isWatched() {
+    monitor.change { state in
+      state.unseen = []
+      state.unused += 2
+    }
+  }
+
+  /// For the thread: hands a filled buffer to the reader and the observer; an empty one means the end.
+  func putFilled(_ chunk: Chunk) {
+    monitor.change { state in
+      chunk.users = state.unseen == nil ? 1 : 2
+      state.filled.append(chunk)
+      state.unseen?.append(chunk)
+    }
+  }
+
+  /// For the observer: the next buffer that it has not seen; nil at the end.
+  func takeUnseen() -> Chunk? {
+    monitor.wait { state -> Chunk?? in
+      if state.cancelled || (state.failure != nil && state.unseen?.isEmpty != false) { return .some(nil) }
+      guard let chunk = state.unseen?.first else { return nil }
+      if chunk.count == 0 {
+        state.unseen = nil
+        return .some(nil)
+      }
+      state.unseen?.removeFirst()
+      return chunk
+    }
+  }
 
   /// For the thread: the error that follows the filled buffers.
   func fail(_ error: any Error) { monitor.change { $0.failure = error } }
 
   /// For the thread: whether it may read from the source now.
   func startReading() throws(CodecError) {
-    let cancelled = monitor.change { state in
+    var cancelled = false
+    monitor.changeQuietly { state in
       state.reading = !state.cancelled
-      return state.cancelled
+      cancelled = state.cancelled
+      return false
     }
     if cancelled { throw CodecError(.closed) }
   }
 
   /// For the thread: the read is over.
-  func stopReading() { monitor.change { $0.reading = false } }
+  func stopReading() {
+    monitor.changeQuietly { state in
+      state.reading = false
+      return false
+    }
+  }
 
-  /// For the reader: gives a buffer back.
-  func putFree(_ chunk: Chunk) { monitor.change { $0.free.append(chunk) } }
+  /// For the reader and the observer: gives a buffer back.
+  func putFree(_ chunk: Chunk) {
+    monitor.changeQuietly { state in
+      chunk.users -= 1
+      if chunk.users == 0 { state.free.append(chunk) }
+      return state.starved && state.free.count >= Self.bufferCount / 2
+    }
+  }
 
   /// For the reader: the next buffer, once there is one; the empty one and errors come again and again.
   func takeFilled() throws -> Chunk {
-    try monitor.wait { state in
+    try monitor.wait(isQuiet: true) { state in
       if state.cancelled { throw CodecError(.closed) }
       if let chunk = state.filled.first {
-        if chunk.count > 0 { state.filled.removeFirst() }
+        if chunk.count > 0 {
+          state.filled.removeFirst()
+        } else if state.unseen != nil {
+          // The end comes when the observer has seen it.
+          return nil
+        }
         return chunk
       }
       if let failure = state.failure { throw failure }

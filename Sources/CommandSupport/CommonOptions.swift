@@ -88,6 +88,15 @@ public struct CacheOptions: ParsableArguments {
     completion: .directory)
   var givenCache: String?
 
+  @Option(
+    help: ArgumentHelp(
+      "How large the cache may be; what was not used for longest goes first (default: 10GB).",
+      valueName: "size"))
+  var cacheLimit: ByteCount?
+
+  /// How many bytes the cache may have; nil for its own default.
+  public var limit: UInt64? { cacheLimit?.bytes }
+
   /// The cache's directory, which need not exist.
   public var directory: FilePath {
     if let given = givenCache ?? environment("GARBOARD_CACHE") { return FilePath(given) }

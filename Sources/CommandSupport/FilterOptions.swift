@@ -5,6 +5,7 @@ public import Rootfs
 
 /// Which files go into a layer, and how their metadata is changed.
 public struct FilterOptions: ParsableArguments {
+  /// What is left out.
   @Option(
     help: ArgumentHelp(
       "Leave out what matches, a directory with all below it; may be repeated.",
@@ -14,12 +15,13 @@ public struct FilterOptions: ParsableArguments {
         """,
       valueName: "glob"),
     transform: { try Glob($0) })
-  var exclude: [Glob] = []
+  public var exclude: [Glob] = []
 
+  /// What is kept of it.
   @Option(
     help: ArgumentHelp("Keep what matches, though it is excluded; may be repeated.", valueName: "glob"),
     transform: { try Glob($0) })
-  var include: [Glob] = []
+  public var include: [Glob] = []
 
   @Option(
     help: ArgumentHelp(

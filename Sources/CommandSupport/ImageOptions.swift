@@ -3,6 +3,7 @@ public import Codec
 public import Dockerfile
 public import Image
 public import OCI
+import Posix
 public import SystemPackage
 
 /// The options of every tool that makes an image.
@@ -30,7 +31,7 @@ public struct ImageOptions: ParsableArguments {
   /// How layers are compressed.
   @Option(
     help: ArgumentHelp(
-      "How layers are compressed: gzip, zstd or none, with a level (default: gzip:6).",
+      "How layers are compressed: gzip, zstd or none, with a level (default: gzip:4).",
       valueName: "format[:level]"),
     completion: .list(["gzip", "zstd", "none"]), transform: Self.layerCompression)
   var compression: CompressionSettings?
@@ -81,6 +82,13 @@ public struct ImageOptions: ParsableArguments {
     completion: .file(extensions: ["json"]), transform: Self.reportFile)
   public var report: FilePath?
 
+  /// A file that gets the bill of materials.
+  @Option(
+    help: ArgumentHelp(
+      "Write what Debian packages the image has to this file, in SPDX 2.3 as JSON.", valueName: "file"),
+    completion: .file(extensions: ["json"]), transform: { FilePath($0) })
+  public var sbom: FilePath?
+
   /// The destinations.
   ///
   /// - Throws: `ValidationError` when there is none, and `ImageError`.
@@ -89,6 +97,8 @@ public struct ImageOptions: ParsableArguments {
       throw ValidationError(
         "Say where the image goes: -o DEST, or -o - for a docker-archive on standard output.")
     }
+    // What can't be written at the end is known at the start.
+    if let sbom { _ = try AtomicFile(sbom) }
     return try output.map { try ImageLocation($0, for: .output) }
   }
 

@@ -37,6 +37,26 @@ public struct ImageSummary: Sendable {
     }
   }
 
+  /// What something left out, or made smaller.
+  public struct Saving: Sendable {
+    /// What did it, as `exclude`, `shrink` or `dedupe`.
+    public var kind: String
+    /// Which of its kind; may be empty.
+    public var name: String
+    /// The paths that it is about.
+    public var paths: UInt64
+    /// The bytes that aren't stored.
+    public var bytes: UInt64
+
+    /// What something saved.
+    public init(kind: String, name: String, paths: UInt64, bytes: UInt64) {
+      self.kind = kind
+      self.name = name
+      self.paths = paths
+      self.bytes = bytes
+    }
+  }
+
   /// The image's first name, or nil.
   public var reference: Reference?
   /// Its platform.
@@ -49,6 +69,8 @@ public struct ImageSummary: Sendable {
   public var layers: [Layer]
   /// What the layers were before, where the image was made out of another; nil else.
   public var before: [Layer]?
+  /// What was left out, by what did it; nil where nothing was to be.
+  public var savings: [Saving]?
 
   /// An image.
   public init(
@@ -71,7 +93,19 @@ public struct ImageSummary: Sendable {
     guard let before else { return heads + Self.table(layers, title: "layer").lines(indent: 1, limit: width) }
     let earlier = Self.table(before, title: "before").lines(indent: 1, limit: width)
     return heads + earlier + Self.table(layers, title: "after").lines(indent: 1, limit: width)
-      + [" " + saved(before)]
+      + [" " + saved(before)] + (savings.map { Self.table($0).lines(indent: 1, limit: width) } ?? [])
+  }
+
+  private static func table(_ savings: [Saving]) -> Table {
+    var table = Table([.right("saved"), .right("paths"), .left("by")])
+    for saving in savings {
+      let name = displayed(Array(saving.name.utf8))
+      table.add([
+        formatSize(saving.bytes), formatCount(saving.paths),
+        name.isEmpty ? saving.kind : "\(saving.kind) \(name)",
+      ])
+    }
+    return table
   }
 
   private static func table(_ layers: [Layer], title: String) -> Table {
@@ -115,6 +149,7 @@ public struct ImageSummary: Sendable {
       "layers": .array(layers.map(\.json)),
     ]
     if let before { object["before"] = .array(before.map(\.json)) }
+    if let savings { object["savings"] = .array(savings.map(\.json)) }
     return .object(object)
   }
 
@@ -141,6 +176,17 @@ public struct ImageSummary: Sendable {
     for (index, image) in images.enumerated() {
       Console.shared.result((index > 0 ? [""] : []) + image.lines(width: width))
     }
+  }
+}
+
+extension ImageSummary.Saving {
+  var json: JSONValue {
+    .object([
+      "kind": .string(kind),
+      "name": .string(name),
+      "paths": .integer(Int64(clamping: paths)),
+      "bytes": .integer(Int64(clamping: bytes)),
+    ])
   }
 }
 

@@ -16,7 +16,7 @@ enum Terminal {
 }
 
 /// A variable of this process's environment; nil when unset or empty.
-func environment(_ name: String) -> String? {
+public func environment(_ name: String) -> String? {
   guard let value = getenv(name), value.pointee != 0 else { return nil }
   return String(cString: value)
 }

@@ -25,11 +25,13 @@ struct IndexBuilder {
     self.file = file
     // Room for the names of an index of this size, so that it seldom grows.
     var slots = 1 << 10
-    while slots < text.count / 256 { slots *= 2 }
+    while slots < text.count / 128 { slots *= 2 }
     table = [UInt32](repeating: 0, count: slots)
     // An index has some 800 bytes a package.
     records.reserveCapacity(text.count / 800 * 8)
-    names.reserveCapacity(text.count / 800 * 6)
+    names.reserveCapacity(text.count / 800 * 10)
+    lastRecords.reserveCapacity(text.count / 320)
+    lastProviders.reserveCapacity(text.count / 320)
   }
 
   private struct Stanza {

@@ -28,6 +28,8 @@ public indirect enum PackagePattern: Sendable {
   case and([PackagePattern])
   /// `?or(…)`, `~a|~b`
   case or([PackagePattern])
+  /// `?narrow(…)`: one version meets them all, where the others ask each of any version.
+  case narrow([PackagePattern])
   /// `?not(…)`, `!~a`
   case not(PackagePattern)
   /// `?true`
@@ -46,8 +48,7 @@ public indirect enum PackagePattern: Sendable {
 }
 
 extension PackagePool {
-  /// The versions that a pattern matches, in the order of the indexes: one for each package, its
-  /// candidate where that matches.
+  /// The candidates of the packages that a pattern matches, in the order of the indexes.
   ///
   /// - Throws: `SolverError` for a damaged index or a regular expression that is none.
   public func versions(matching pattern: PackagePattern) throws(SolverError) -> [Int] {
@@ -59,11 +60,9 @@ extension PackagePool {
         guard let version = version(source: source, record: record) else { continue }
         let package = versions[version].package
         if found.contains(where: { versions[$0].package == package }) { continue }
-        // The newest that matches, the candidate first: what apt takes with `?narrow`.
-        let all = (candidate(of: package).map { [$0] } ?? []) + packages[package].versions
-        for version in all where try matches(pattern, version, &regexes) {
-          found.append(version)
-          break
+        // As apt: a package matches by any of its versions, and its candidate is taken.
+        if let taken = candidate(of: package), try matches(pattern, package: package, &regexes) {
+          found.append(taken)
         }
       }
     }
@@ -76,10 +75,27 @@ extension PackagePool {
     case .essential: index.isEssential(record)
     case .priority(let word): index.priority(of: record)?.word == word
     case .exactName(let name): index.name(of: record) == name
-    case .and(let parts): parts.allSatisfy { mayMatch($0, index, record) }
+    case .and(let parts), .narrow(let parts): parts.allSatisfy { mayMatch($0, index, record) }
     case .or(let parts): parts.contains { mayMatch($0, index, record) }
     case .none: false
     default: true
+    }
+  }
+
+  private func matches(
+    _ pattern: PackagePattern, package: Int, _ regexes: inout [String: Regex]
+  ) throws(SolverError) -> Bool {
+    switch pattern {
+    case .and(let parts):
+      for part in parts where !(try matches(part, package: package, &regexes)) { return false }
+      return true
+    case .or(let parts):
+      for part in parts where try matches(part, package: package, &regexes) { return true }
+      return false
+    case .not(let part): return !(try matches(part, package: package, &regexes))
+    default:
+      for version in packages[package].versions where try matches(pattern, version, &regexes) { return true }
+      return false
     }
   }
 
@@ -112,7 +128,7 @@ extension PackagePool {
       return name == architecture || name == "native" || name == "any"
         || (name == "all" && sources[origin.source].index.isForAll(origin.record))
     case .version(let expression): return try text(expression, [origin.version.text])
-    case .and(let parts):
+    case .and(let parts), .narrow(let parts):
       for part in parts where !(try matches(part, version, &regexes)) { return false }
       return true
     case .or(let parts):
@@ -234,9 +250,7 @@ private struct PatternParser {
     case "false": return .none
     case "and": return .and(try patterns())
     case "or": return .or(try patterns())
-    // A version must meet all: here every pattern is asked of one version anyway.
-    case "narrow": return .and(try patterns())
-    case "any", "all": return .and(try patterns())
+    case "narrow": return .narrow(try patterns())
     case "not": return .not(.and(try patterns()))
     case "priority": return .priority(try argument())
     case "exact-name": return .exactName(try argument())

@@ -49,6 +49,8 @@ public struct DockerfileError: Error, Equatable, Sendable {
     case badSubstitution(String)
     /// A variable that must be set and isn't (`${NAME:?MESSAGE}`).
     case unset(name: String, message: String)
+    /// Something that the rules of Dockerfiles don't allow; says what.
+    case refused(String)
     /// A value that the instruction can't take, and what it takes.
     case badValue(String, expected: String)
   }
@@ -60,7 +62,8 @@ public struct DockerfileError: Error, Equatable, Sendable {
   /// Where.
   public var position: SourcePosition
 
-  init(_ reason: Reason, _ instruction: String, _ position: SourcePosition) {
+  /// An error in an instruction.
+  public init(_ reason: Reason, _ instruction: String, _ position: SourcePosition) {
     self.reason = reason
     self.instruction = instruction
     self.position = position
@@ -86,6 +89,7 @@ extension DockerfileError.Reason: CustomStringConvertible {
     case .unclosed(let what): "\(what) is not closed"
     case .badSubstitution(let text): "\(shown(text)) is no substitution that is supported"
     case .unset(let name, let message): "\(name): \(message)"
+    case .refused(let text): text
     case .badValue(let value, let expected): "\(shown(value)) is not \(expected)"
     }
   }
@@ -100,7 +104,7 @@ extension DockerfileError: CustomStringConvertible {
 }
 
 /// Text from outside for a message: quoted, escaped and cut.
-private func shown(_ text: String) -> String {
+func shown(_ text: String) -> String {
   let scalars = text.unicodeScalars
   let cut = scalars.prefix(100).map { $0 == "'" ? "'" : $0.escaped(asASCII: false) }.joined()
   return "\"" + cut + (scalars.count > 100 ? "…" : "") + "\""

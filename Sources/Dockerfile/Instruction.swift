@@ -4,6 +4,12 @@ public struct Word: Hashable, Sendable {
   public var text: String
   /// Where it starts.
   public var position: SourcePosition
+
+  /// A piece.
+  public init(text: String, position: SourcePosition) {
+    self.text = text
+    self.position = position
+  }
 }
 
 /// `NAME=VALUE` as it was written.

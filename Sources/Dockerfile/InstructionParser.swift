@@ -25,8 +25,8 @@ struct InstructionParser {
   let escape: Unicode.Scalar
   /// The part of the line that is not parsed yet, without white space at its ends.
   private(set) var rest: Range<Int>
-  private(set) var name = ""
-  private let start: Int
+  var name = ""
+  let start: Int
 
   init(_ line: LogicalLine, escape: Unicode.Scalar) {
     self.line = line
@@ -89,7 +89,7 @@ struct InstructionParser {
   mutating func advance(to index: Int) { rest = min(index, rest.upperBound)..<rest.upperBound }
 
   /// Takes what is before the next blank, and the blanks.
-  private mutating func takeWord() -> String {
+  mutating func takeWord() -> String {
     let end = rest.first { isBlank(line.scalars[$0]) } ?? rest.upperBound
     let word = text(rest.lowerBound..<end)
     advance(to: (end..<rest.upperBound).first { !isBlank(line.scalars[$0]) } ?? rest.upperBound)
@@ -98,25 +98,25 @@ struct InstructionParser {
 
   // MARK: What instructions hold
 
-  private func oneWord(_ what: String) throws(DockerfileError) -> Word {
+  func oneWord(_ what: String) throws(DockerfileError) -> Word {
     if rest.isEmpty { throw error(.missing(what)) }
     return word(rest)
   }
 
-  private func words() throws(DockerfileError) -> [Word] {
+  func words() throws(DockerfileError) -> [Word] {
     let words = line.scalars[rest].split(whereSeparator: isBlank).map { word($0.startIndex..<$0.endIndex) }
     if words.isEmpty { throw error(.missing("an argument")) }
     return words
   }
 
-  private func commandLine() throws(DockerfileError) -> CommandLine {
+  func commandLine() throws(DockerfileError) -> CommandLine {
     if rest.isEmpty { return .shell(nil) }
     if let array = try jsonArray() { return .exec(array) }
     return .shell(text(rest))
   }
 
   /// The strings of a JSON array; nil for everything else, which is then read as a shell would.
-  private func jsonArray() throws(DockerfileError) -> [String]? {
+  func jsonArray() throws(DockerfileError) -> [String]? {
     switch StringArray.parse(line.scalars[rest]) {
     case .strings(let strings): return strings
     case .otherElements: throw error(.notStrings)
@@ -214,7 +214,7 @@ struct InstructionParser {
     return Int64(number)
   }
 
-  private func value(of option: Option) throws(DockerfileError) -> String {
+  func value(of option: Option) throws(DockerfileError) -> String {
     guard let value = option.value else {
       throw DockerfileError(.optionWithoutValue(option.name), name, option.position)
     }

@@ -2,6 +2,8 @@
 struct LogicalLine {
   /// The characters, without continuation marks, comments and the ends of lines.
   var scalars: [Unicode.Scalar] = []
+  /// The texts that follow an instruction with `<<NAME`, in the order of their marks.
+  var heredocs: [Heredoc] = []
   /// Where pieces of the text come from: from this index on, the text is at this position.
   var marks: [(index: Int, position: SourcePosition)] = []
 
@@ -29,13 +31,16 @@ struct LineSplitter {
   private var directivesAreOver = false
   private(set) var lines: [LogicalLine] = []
 
-  init(_ text: String) throws(DockerfileError) {
+  /// - Parameter takesHeredocs: whether `COPY <<NAME` and the like are followed by texts.
+  init(_ text: String, takesHeredocs: Bool = false) throws(DockerfileError) {
     var physical = text.unicodeScalars.split(separator: "\n", omittingEmptySubsequences: false).map(
       Array.init)
     if physical[0].first == "\u{feff}" { physical[0].removeFirst() }
     var current: LogicalLine?
-    for (index, line) in physical.enumerated() {
-      var line = line
+    var index = -1
+    while index + 1 < physical.count {
+      index += 1
+      var line = physical[index]
       if line.last == "\r" { line.removeLast() }
       let start = line.firstIndex { !isSpace($0) } ?? line.count
       let body = line[start...]
@@ -47,10 +52,15 @@ struct LineSplitter {
       joined.append(piece, at: SourcePosition(line: index + 1, column: piece.startIndex + 1))
       if continues {
         current = joined
-      } else {
-        lines.append(joined)
-        current = nil
+        continue
       }
+      current = nil
+      if takesHeredocs {
+        for mark in HeredocMark.marks(in: joined) {
+          joined.heredocs.append(try Heredoc(mark, from: physical, after: &index))
+        }
+      }
+      lines.append(joined)
     }
     if let current, current.scalars.contains(where: { !isSpace($0) }) { lines.append(current) }
   }

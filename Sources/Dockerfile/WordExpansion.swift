@@ -10,12 +10,25 @@ struct WordExpansion {
   private let lookup: (String) -> String?
   private let fail: (DockerfileError.Reason) -> DockerfileError
   private var depth = 0
+  /// Whether quotes are ordinary characters, as in the text of a heredoc.
+  private var keepsQuotes = false
 
   /// Expands a word. `lookup` gives the value of a variable, nil when it isn't set.
   static func expand(
     _ word: Word, escape: Unicode.Scalar, instruction: String, _ lookup: @escaping (String) -> String?
   ) throws(DockerfileError) -> String {
     try result(word, escape, instruction, lookup).text
+  }
+
+  /// Puts variables into a text in which quotes are ordinary characters.
+  static func expand(
+    text: String, at position: SourcePosition, instruction: String, _ lookup: @escaping (String) -> String?
+  ) throws(DockerfileError) -> String {
+    var expansion = WordExpansion(
+      scalars: Array(text.unicodeScalars), escape: "\\", lookup: lookup,
+      fail: { DockerfileError($0, instruction, position) })
+    expansion.keepsQuotes = true
+    return try expansion.expand(until: nil, keepingEscapes: false).text
   }
 
   /// Expands a word and splits it at the white space that is not quoted.
@@ -93,8 +106,8 @@ struct WordExpansion {
         index += 1
         output.endWord()
         return output
-      case "'": output.append(raw: try singleQuoted())
-      case "\"": output.append(raw: try doubleQuoted(keepingEscapes: keepingEscapes))
+      case "'" where !keepsQuotes: output.append(raw: try singleQuoted())
+      case "\"" where !keepsQuotes: output.append(raw: try doubleQuoted(keepingEscapes: keepingEscapes))
       case "$": output.append(try variable().unicodeScalars)
       case escape:
         index += 1

@@ -9,7 +9,9 @@ struct Option {
 
 extension InstructionParser {
   /// Takes the leading words that start with `--`; quotes and escapes in them are resolved.
-  mutating func takeOptions() throws(DockerfileError) -> [Option] {
+  ///
+  /// - Parameter repeatable: names of options that may be there several times.
+  mutating func takeOptions(repeatable: Set<String> = []) throws(DockerfileError) -> [Option] {
     var options: [Option] = []
     while rest.count >= 2, line.scalars[rest.lowerBound] == "-", line.scalars[rest.lowerBound + 1] == "-" {
       let position = line.position(at: rest.lowerBound)
@@ -17,7 +19,7 @@ extension InstructionParser {
       // A bare "--" ends the options.
       if text == "--" { break }
       let parts = text.split(separator: "=", maxSplits: 1, omittingEmptySubsequences: false).map(String.init)
-      if options.contains(where: { $0.name == parts[0] }) {
+      if !repeatable.contains(parts[0]), options.contains(where: { $0.name == parts[0] }) {
         throw DockerfileError(.duplicateOption(parts[0]), name, position)
       }
       options.append(Option(name: parts[0], value: parts.count == 2 ? parts[1] : nil, position: position))
@@ -79,7 +81,7 @@ extension InstructionParser {
 
   /// Words separated by white space outside of quotes. Quotes and escapes stay: they are resolved
   /// together with the variables.
-  private func quotedWords() -> [Word] {
+  func quotedWords() -> [Word] {
     var words: [Word] = []
     var word = String.UnicodeScalarView()
     var start: Int?

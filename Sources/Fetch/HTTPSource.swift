@@ -26,6 +26,14 @@ public final class HTTPSource: ByteSource {
   /// The size of the whole in bytes, once `open` or `read` returned and where the server says it.
   public var totalSize: UInt64? { first?.total }
 
+  /// When the server says that the file was changed last (RFC 9110, 8.8.2), in seconds since 1970; nil where
+  /// it doesn't. Known once `open` or `read` returned.
+  public var lastModified: Int64? {
+    guard let text = first?.validator.modified else { return nil }
+    let seconds = curl_getdate(text, nil)
+    return seconds < 0 ? nil : Int64(seconds)
+  }
+
   /// A source that has not connected yet.
   ///
   /// - Throws: `FetchError` for a text that is no fetchable URL.

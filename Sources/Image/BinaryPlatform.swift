@@ -1,8 +1,7 @@
+public import ELF
 public import OCI
 
 /// Finds out from the programs in a tree what platform it is for.
-///
-/// ELF headers say it: System V gABI, "ELF Header", and the processors' supplements.
 public struct BinaryPlatform: Sendable {
   private var counts: [Platform: Int] = [:]
 
@@ -16,38 +15,39 @@ public struct BinaryPlatform: Sendable {
 
   /// Looks at the first bytes of a file; what is no ELF program or library for Linux says nothing.
   public mutating func see(_ start: UnsafeRawBufferPointer) {
-    if let platform = Self.platform(ofELF: start) { counts[platform, default: 0] += 1 }
+    if let header = ELFHeader(start), let platform = Platform(header) { counts[platform, default: 0] += 1 }
+  }
+}
+
+extension Platform {
+  /// The platform of a whole ELF file, which may say more than its header.
+  public init?(_ file: ELFFile) {
+    self.init(file.header)
+    if let version = file.armArchitecture { self = Platform(architecture: "arm", variant: "v\(version)") }
   }
 
-  /// The platform of an ELF program or library by its first 64 bytes (52 of a 32-bit one); nil when it is
-  /// none, or for a processor that containers don't know.
-  public static func platform(ofELF bytes: UnsafeRawBufferPointer) -> Platform? {
-    guard bytes.count >= 52, bytes[0] == 0x7f, bytes[1] == 0x45, bytes[2] == 0x4c, bytes[3] == 0x46 else {
-      return nil
-    }
-    let is64 = bytes[4] == 2
-    let isLittle = bytes[5] == 1
-    // System V or Linux.
-    guard bytes[4] == 1 || is64, isLittle || bytes[5] == 2, bytes[7] == 0 || bytes[7] == 3 else { return nil }
-    func half(_ offset: Int) -> UInt16 {
-      let low = UInt16(bytes[isLittle ? offset : offset + 1])
-      return UInt16(bytes[isLittle ? offset + 1 : offset]) << 8 | low
-    }
-    // Executables and shared objects (position-independent programs are such).
-    guard half(16) == 2 || half(16) == 3 else { return nil }
-    switch (half(18), is64, isLittle) {
-    case (62, true, true): return Platform(architecture: "amd64")
-    case (3, false, true): return Platform(architecture: "386")
-    case (183, true, true): return Platform(architecture: "arm64")
-    case (40, false, true):
-      // EF_ARM_ABI_FLOAT_HARD, as in Debian's armhf, which needs ARMv7.
-      let isHardFloat = half(36) & 0x400 != 0
-      return Platform(architecture: "arm", variant: isHardFloat ? "v7" : "v5")
-    case (243, true, true): return Platform(architecture: "riscv64")
-    case (21, true, true): return Platform(architecture: "ppc64le")
-    case (22, true, false): return Platform(architecture: "s390x")
-    case (258, true, true): return Platform(architecture: "loong64")
-    case (8, true, true): return Platform(architecture: "mips64le")
+  /// The platform of an ELF program or library by its header; nil when it is not for Linux, or for a processor
+  /// that containers don't know.
+  public init?(_ header: ELFHeader) {
+    guard header.isForLinux, let processor = header.processor else { return nil }
+    let is64 = header.fileClass == .bits64
+    switch (processor, is64, header.isLittleEndian) {
+    case (.x86_64, true, true): self.init(architecture: "amd64")
+    case (.i386, false, true): self.init(architecture: "386")
+    case (.aarch64, true, true): self.init(architecture: "arm64")
+    case (.arm, false, true):
+      // Debian's armhf needs ARMv7.
+      self.init(architecture: "arm", variant: header.isHardFloat ? "v7" : "v5")
+    case (.riscV, true, true): self.init(architecture: "riscv64")
+    case (.powerPC64, true, true): self.init(architecture: "ppc64le")
+    case (.powerPC64, true, false): self.init(architecture: "ppc64")
+    case (.s390, true, false): self.init(architecture: "s390x")
+    case (.loongArch, true, true): self.init(architecture: "loong64")
+    case (.mips, true, true): self.init(architecture: "mips64le")
+    case (.mips, true, false): self.init(architecture: "mips64")
+    // Not the form of 64-bit programs with short addresses, n32: EF_MIPS_ABI2.
+    case (.mips, false, true) where header.flags & 0x20 == 0: self.init(architecture: "mipsle")
+    case (.mips, false, false) where header.flags & 0x20 == 0: self.init(architecture: "mips")
     default: return nil
     }
   }

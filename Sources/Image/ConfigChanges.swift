@@ -11,29 +11,35 @@ extension RuntimeConfig {
   public mutating func apply(_ instructions: [Instruction]) throws(DockerfileError) {
     var commandIsSet = false
     for instruction in instructions {
-      let environment = environment
-      let change = try instruction.resolved { Self.variable($0, in: environment) }
-      switch change {
-      case .command(let line):
-        command = words(of: line)
-        argumentsEscaped = false
-        commandIsSet = true
-      case .entrypoint(let line):
-        entrypoint = line == .shell(nil) || line == .exec([]) ? nil : words(of: line)
-        argumentsEscaped = false
-        // A command that was there belonged to the entrypoint that was there.
-        if !commandIsSet { command = nil }
-      case .environment(let pairs): for pair in pairs { set(pair) }
-      case .expose(let ports): exposedPorts = Self.union(exposedPorts, ports)
-      case .healthcheck(let test): healthcheck = check(test)
-      case .labels(let pairs): for pair in pairs { labels[pair.name] = pair.value }
-      case .onBuild(let text): onBuild.append(text)
-      case .shell(let words): shell = words
-      case .stopSignal(let signal): stopSignal = signal
-      case .user(let name): user = name
-      case .volumes(let paths): volumes = Self.union(volumes, paths)
-      case .workingDirectory(let path): workingDirectory = resolved(path)
-      }
+      let environment = self
+      apply(try instruction.resolved { environment.variable($0) }, commandIsSet: &commandIsSet)
+    }
+  }
+
+  /// Applies one change.
+  ///
+  /// - Parameter commandIsSet: whether one of the changes before set the command.
+  public mutating func apply(_ change: ConfigChange, commandIsSet: inout Bool) {
+    switch change {
+    case .command(let line):
+      command = words(of: line)
+      argumentsEscaped = false
+      commandIsSet = true
+    case .entrypoint(let line):
+      entrypoint = line == .shell(nil) || line == .exec([]) ? nil : words(of: line)
+      argumentsEscaped = false
+      // A command that was there belonged to the entrypoint that was there.
+      if !commandIsSet { command = nil }
+    case .environment(let pairs): for pair in pairs { set(pair) }
+    case .expose(let ports): exposedPorts = Self.union(exposedPorts, ports)
+    case .healthcheck(let test): healthcheck = check(test)
+    case .labels(let pairs): for pair in pairs { labels[pair.name] = pair.value }
+    case .onBuild(let text): onBuild.append(text)
+    case .shell(let words): shell = words
+    case .stopSignal(let signal): stopSignal = signal
+    case .user(let name): user = name
+    case .volumes(let paths): volumes = Self.union(volumes, paths)
+    case .workingDirectory(let path): workingDirectory = resolved(path)
     }
   }
 
@@ -44,8 +50,8 @@ extension RuntimeConfig {
     }
   }
 
-  /// The value of a variable: of two with one name the last counts.
-  private static func variable(_ name: String, in environment: [String]) -> String? {
+  /// The value of an environment variable: of two with one name the last counts; nil when it isn't set.
+  public func variable(_ name: String) -> String? {
     for entry in environment.reversed() {
       let parts = entry.split(separator: "=", maxSplits: 1, omittingEmptySubsequences: false)
       if parts[0].utf8.elementsEqual(name.utf8) { return parts.count == 2 ? String(parts[1]) : "" }

@@ -33,6 +33,8 @@ public struct ImageAssembly: Sendable {
   public var layers: [NewLayer] = []
   /// Instructions that change the configuration, in their order.
   public var changes: [Instruction] = []
+  /// How it runs, instead of what the image below says; changed by `changes`.
+  public var runtime: RuntimeConfig?
   /// Words about the image, on the manifest.
   public var annotations: [String: String] = [:]
   /// The whole history, where it is more than what the layers say.
@@ -44,6 +46,14 @@ public struct ImageAssembly: Sendable {
   public init(platform: Platform) {
     self.platform = platform
     base = nil
+  }
+
+  /// An image from nothing, with a configuration of how it is run.
+  public init(platform: Platform, runtime: RuntimeConfig) {
+    self.init(platform: platform)
+    var config = ImageConfig(platform: platform)
+    config.runtime = runtime
+    original = config
   }
 
   /// An image on top of another.
@@ -70,6 +80,7 @@ public struct ImageAssembly: Sendable {
     config.platform = platform
     config.created = created ?? config.created
     config.author = author ?? config.author
+    config.runtime = runtime ?? config.runtime
     try config.runtime.apply(changes)
     if config.layerHistory == nil {
       // Where the history doesn't fit the layers nobody can tell what made which.

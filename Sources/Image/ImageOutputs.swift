@@ -3,7 +3,7 @@ public import Codec
 import Digest
 public import OCI
 import Posix
-public import Rootfs
+import Rootfs
 public import SystemPackage
 
 /// The places that images go to: image stores, and plain tars and directories for an image of one layer.
@@ -41,7 +41,7 @@ public final class ImageOutputs {
   ///
   /// - Throws: `ImageError` for a second layer where there are plain tars or directories; and what `send` throws.
   public func writeLayer(
-    _ compression: CompressionSettings, _ send: (any EntrySink) throws -> Void
+    _ compression: CompressionSettings, _ send: (LayerWriter) throws -> Void
   ) throws -> WrittenLayer {
     if hasPlainLayer, !files.isEmpty || !folders.isEmpty {
       throw ImageError(.inconsistent("a plain root file system can hold one layer only"), at: "")

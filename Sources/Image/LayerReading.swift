@@ -38,22 +38,23 @@ public struct LayerReading {
     _ stored: any ByteSource, tap: (@Sendable (UnsafeRawBufferPointer) throws -> Void)? = nil,
     _ body: (any EntrySource) throws -> Void
   ) throws -> UInt64 {
-    do {
-      let decompressor = try Decompressor(stored, limits: expansionLimits, tap: tap)
-      defer { decompressor.close() }
-      let tar = HashedSource(decompressor)
-      let reader = TarReader(tar, limits: archiveLimits)
+    let layer = try OpenLayer(self, stored, tap: tap)
+    defer { layer.close() }
+    try placing {
       do {
-        try body(reader)
-        while try reader.next() != nil {}
-        try reader.drain()
-      } catch let error as ArchiveError where error.reason == .unknownFormat && tar.count == 0 {
-        // No bytes at all are an empty layer, not a strange archive.
+        try body(layer.tar)
+      } catch let error as ArchiveError where error.reason == .unknownFormat && layer.size == 0 {
         try body(NoEntries())
       }
-      let found = tar.finish()
-      if found != diffID { throw error(.diffID(expected: diffID, found: found)) }
-      return tar.count
+    }
+    while try layer.next() != nil {}
+    return layer.size
+  }
+
+  /// Gives what goes wrong in a layer the layer's place.
+  fileprivate func placing<Result>(_ body: () throws -> Result) throws -> Result {
+    do {
+      return try body()
     } catch let error as ImageError {
       throw error
     } catch let error as LayerReadingError {
@@ -66,7 +67,7 @@ public struct LayerReading {
     }
   }
 
-  private func error(_ reason: LayerReadingError.Reason) -> LayerReadingError {
+  fileprivate func error(_ reason: LayerReadingError.Reason) -> LayerReadingError {
     LayerReadingError(reason: reason, layer: number, digest: digest)
   }
 }
@@ -101,20 +102,85 @@ extension LayerReadingError: CustomStringConvertible {
   }
 }
 
-/// Hashes and counts what is read through it.
-private final class HashedSource: ByteSource {
-  private let source: Decompressor
-  private var hash: SHA256? = SHA256()
-  private(set) var count: UInt64 = 0
+/// A layer that is being read: its entries one by one, and at their end what is promised of the layer is checked.
+public final class OpenLayer: SparseSource {
+  private let reading: LayerReading
+  private let decompressor: Decompressor
+  private let hash: TarHash
+  private var isChecked = false
+  /// The entries, without the check.
+  let tar: TarReader
 
-  init(_ source: Decompressor) { self.source = source }
-
-  func read(into buffer: UnsafeMutableRawBufferPointer) throws -> Int {
-    let got = try source.read(into: buffer)
-    hash?.update(UnsafeRawBufferPointer(rebasing: UnsafeRawBufferPointer(buffer)[..<got]))
-    count += UInt64(got)
-    return got
+  /// Begins to read.
+  ///
+  /// - Parameters:
+  ///   - ahead: how many bytes are decompressed ahead at most.
+  ///   - tap: takes each piece of the stored bytes, on any one thread.
+  /// - Throws: `LayerReadingError`, `ImageError`.
+  public init(
+    _ reading: LayerReading, _ stored: any ByteSource, ahead: Int = 1 << 20,
+    tap: (@Sendable (UnsafeRawBufferPointer) throws -> Void)? = nil
+  ) throws {
+    self.reading = reading
+    let hash = TarHash()
+    self.hash = hash
+    // Hashing has a thread of its own: it costs about as much as reading the entries does.
+    decompressor = try reading.placing {
+      try Decompressor(stored, limits: reading.expansionLimits, ahead: ahead, tap: tap) { hash.update($0) }
+    }
+    tar = TarReader(decompressor, limits: reading.archiveLimits)
   }
+
+  /// The bytes of the tar that were read.
+  public var size: UInt64 { decompressor.givenBytes }
+
+  /// The next entry; nil at the end, when all was read and is what it should be.
+  ///
+  /// - Throws: `LayerReadingError`, `ImageError`.
+  public func next() throws -> Entry? {
+    if isChecked { return nil }
+    return try reading.placing {
+      do {
+        if let entry = try tar.next() { return entry }
+      } catch let error as ArchiveError where error.reason == .unknownFormat && size == 0 {
+        // No bytes at all are an empty layer, not a strange archive.
+      }
+      try tar.drain()
+      isChecked = true
+      let found = hash.finish()
+      if found != reading.diffID { throw reading.error(.diffID(expected: reading.diffID, found: found)) }
+      return nil
+    }
+  }
+
+  /// Reads the data of the current file.
+  ///
+  /// - Throws: `LayerReadingError`, `ImageError`.
+  public func read(into buffer: UnsafeMutableRawBufferPointer) throws -> Int {
+    try reading.placing { try tar.read(into: buffer) }
+  }
+
+  /// The runs of the current file's data that the layer stores.
+  public var extents: [DataExtent] { tar.extents }
+
+  /// Reads the stored bytes of the current file.
+  ///
+  /// - Throws: `LayerReadingError`, `ImageError`.
+  public func readStored(into buffer: UnsafeMutableRawBufferPointer) throws -> Int {
+    try reading.placing { try tar.readStored(into: buffer) }
+  }
+
+  /// Stops reading.
+  public func close() { decompressor.close() }
+}
+
+/// Hashes the bytes of a tar.
+///
+/// Used by one thread at a time: by the observer of a decompressor, and when all is read by its reader.
+private final class TarHash: @unchecked Sendable {
+  private var hash: SHA256? = SHA256()
+
+  func update(_ bytes: UnsafeRawBufferPointer) { hash?.update(bytes) }
 
   /// The digest of all that was read; asked once.
   func finish() -> Digest { (hash.take() ?? SHA256()).finish() }

@@ -143,11 +143,22 @@ public final class LayerWriter: EntrySink {
     }
     try spool.flush()
     try blob.reset()
+    begin()
+    return TarReader(try Decompressor(SpoolSource(spool)))
+  }
+
+  /// Begins again, and drops what was written so far.
+  public func discard() throws {
+    state.compressor.cancel()
+    try blob.reset()
+    begin()
+  }
+
+  private func begin() {
     entries = 0
     newest = nil
     programs = BinaryPlatform()
     state = Run(blob, compression, jobs: jobs, progress: { _ in })
-    return TarReader(try Decompressor(SpoolSource(spool)))
   }
 
   /// Ends the layer.

@@ -55,6 +55,8 @@ public struct RootfsImage: Sendable {
     public var digest: Digest
     /// What made the layer.
     public var createdBy: String
+    /// When it was made.
+    public var created: CreationTime?
   }
 
   /// Makes the image from the entries that `send` gives.
@@ -80,6 +82,8 @@ public struct RootfsImage: Sendable {
     assembly.layers = [NewLayer(layer.descriptor, diffID: layer.diffID, history: history)]
     let image = try assembly.assemble()
     _ = try outputs.finish([image])
-    return Result(layer: layer, platform: platform, digest: image.manifest.digest, createdBy: createdBy)
+    return Result(
+      layer: layer, platform: platform, digest: image.manifest.digest, createdBy: createdBy,
+      created: assembly.created)
   }
 }

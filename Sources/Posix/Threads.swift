@@ -88,11 +88,23 @@ public final class Monitor<State>: @unchecked Sendable {
     return try body(&state)
   }
 
+  /// Changes the state alone, and wakes those who wait only when `body` says that it may matter to them:
+  /// waking a thread costs more than most changes do.
+  public func changeQuietly(_ body: (inout State) -> Bool) {
+    pthread_mutex_lock(mutex)
+    if body(&state) { pthread_cond_broadcast(condition) }
+    pthread_mutex_unlock(mutex)
+  }
+
   /// Waits until `body` gives a value; it is asked again after each change.
-  public func wait<Result>(_ body: (inout State) throws -> Result?) rethrows -> Result {
+  ///
+  /// - Parameter isQuiet: whether nobody else waits for what `body` changes.
+  public func wait<Result>(
+    isQuiet: Bool = false, _ body: (inout State) throws -> Result?
+  ) rethrows -> Result {
     pthread_mutex_lock(mutex)
     defer {
-      pthread_cond_broadcast(condition)
+      if !isQuiet { pthread_cond_broadcast(condition) }
       pthread_mutex_unlock(mutex)
     }
     while true {

@@ -70,6 +70,15 @@ public struct EntryFilter: Sendable {
     return .keep
   }
 
+  /// Whether a rule may take out something below a directory.
+  public func mayDrop(below directory: EntryPath) -> Bool {
+    rules.contains { rule in
+      guard rule.action == .exclude else { return false }
+      let relation = rule.glob.relation(directory, isDirectory: true)
+      return relation.matches || relation.mayMatchBelow
+    }
+  }
+
   /// Judges an entry, and changes its metadata: also when it goes, for it may be what says how a file is
   /// that has other names.
   public func judge(_ entry: inout Entry) -> Verdict {

@@ -76,6 +76,11 @@ public struct Glob: Sendable, Hashable {
     relation(path, isDirectory: isDirectory, withAncestors: false).matches
   }
 
+  /// Whether the pattern matches a path, or a directory above it.
+  public func covers(_ path: EntryPath, isDirectory: Bool) -> Bool {
+    relation(path, isDirectory: isDirectory).matches
+  }
+
   /// Follows all ways through the pattern at once, so that no pattern takes more than its length times
   /// that of the path.
   func relation(_ path: EntryPath, isDirectory: Bool, withAncestors: Bool = true) -> Relation {

@@ -27,16 +27,16 @@ final class KeptData {
 
   /// Keeps the data of the current file of a source.
   func keep(_ source: any EntrySource, _ entry: Entry) throws -> KeptFile.Location {
-    let tar = source as? TarReader
+    let sparse = source as? any SparseSource
     let spool = try self.spool(for: entry.size)
     let offset = spool.size
     window.count = 0
     while true {
-      let count = try tar?.readStored(into: buffer) ?? source.read(into: buffer)
+      let count = try sparse?.readStored(into: buffer) ?? source.read(into: buffer)
       if count == 0 { break }
       try spool.append(UnsafeRawBufferPointer(rebasing: buffer[..<count]))
     }
-    return .stored(raw: spool.raw, offset: offset, extents: tar?.extents.holes(in: entry.size))
+    return .stored(raw: spool.raw, offset: offset, extents: sparse?.extents.holes(in: entry.size))
   }
 
   private func spool(for size: UInt64) throws -> Spool {
@@ -64,6 +64,14 @@ final class KeptData {
     _ raw: Int32, _ start: UInt64, _ extents: [DataExtent]?, size: UInt64, into sink: any EntrySink
   ) throws {
     try read(raw, start, extents, size: size) { try sink.write($0) }
+  }
+
+  /// Reads the data of a file that was kept here, holes as zeros.
+  func read(
+    _ place: KeptFile.Location, size: UInt64, _ body: (UnsafeRawBufferPointer) throws -> Void
+  ) throws {
+    guard case .stored(let raw, let offset, let extents) = place else { throw TreeError.lostData }
+    try read(raw, offset, extents, size: size, body)
   }
 
   /// Reads the data of a file of `size` bytes, holes as zeros.

@@ -49,6 +49,8 @@ public struct LayerDifference {
     static let isOmitted = Marks(rawValue: 2)
     /// The layer hides all that was in this directory.
     static let isOpaque = Marks(rawValue: 4)
+    /// It is in the layer though it leads to what it led to before.
+    static let isRewritten = Marks(rawValue: 8)
   }
 
   private let stack: LayerStack
@@ -72,6 +74,9 @@ public struct LayerDifference {
     stack.tree[node.number].below != base[node.number]
   }
 
+  /// Whether a file came since then, and not with a layer before.
+  public func isNew(_ file: LayerStack.FileID) -> Bool { file >= base.fileCount }
+
   /// Whether a path was a directory before.
   public func wasDirectory(_ node: LayerStack.Node) -> Bool {
     isDirectory(base[node.number])
@@ -79,6 +84,9 @@ public struct LayerDifference {
 
   /// Leaves a path out of the layer, as if it were gone.
   public mutating func omit(_ node: LayerStack.Node) { marks[node.number].insert(.isOmitted) }
+
+  /// Puts a path into the layer though it leads to what it led to before: because its content is replaced.
+  public mutating func rewrite(_ node: LayerStack.Node) { marks[node.number].insert(.isRewritten) }
 
   /// Whether a path is left out.
   public func isOmitted(_ node: LayerStack.Node) -> Bool { marks[node.number].contains(.isOmitted) }
@@ -105,7 +113,7 @@ public struct LayerDifference {
     var tooLong: [Int] = []
     for node in 0..<stack.tree.count {
       let (was, now) = (base[node], now(node))
-      if was == now { continue }
+      if was == now, !marks[node].contains(.isRewritten) || now < 0 { continue }
       if now == LayerStack.nothing, let parent = stack.tree.parent(of: node) {
         // Below what is no directory any more, or is new, nothing has to be hidden.
         guard isDirectory(self.now(parent)), isDirectory(base[parent]) else { continue }

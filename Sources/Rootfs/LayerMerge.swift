@@ -50,6 +50,9 @@ public final class LayerMerge {
   /// What the run since `beginRun` changed. Leave out what shall not be in its layer, then `find`.
   public func difference() -> LayerDifference { LayerDifference(of: stack, since: base) }
 
+  /// Takes what a run left out away from the tree that later layers are laid on.
+  public func remove(_ nodes: [LayerStack.Node]) { stack.remove(nodes) }
+
   /// Keeps the data of files that a layer below the run has.
   ///
   /// - Parameters:
@@ -72,11 +75,8 @@ public final class LayerMerge {
 
   /// Reads the data of a file of the run, holes as zeros.
   public func read(_ file: LayerStack.FileID, _ body: (UnsafeRawBufferPointer) throws -> Void) throws {
-    guard case .stored(let raw, let offset, let extents) = records[file].data else {
-      if records[file].size == 0 { return }
-      throw TreeError.lostData
-    }
-    try kept.read(raw, offset, extents, size: records[file].size, body)
+    if records[file].size == 0 { return }
+    try kept.read(records[file].data, size: records[file].size, body)
   }
 
   /// How the layer of a run is changed on its way out.

@@ -95,6 +95,13 @@ extension LayerStack {
 // MARK: The result
 
 extension LayerStack {
+  /// Takes paths out of the tree, each with all that is below it. No layer is said to have done it.
+  public mutating func remove(_ nodes: [Node]) {
+    var changes = LayerChanges()
+    var vanished: [Int32] = []
+    for node in nodes where node != root { vanish(node.number, &changes, &vanished) }
+  }
+
   /// A path of the tree.
   public struct Node: Sendable, Hashable {
     let number: Int

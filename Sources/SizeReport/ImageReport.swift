@@ -57,6 +57,8 @@ public struct ImageReport {
   public let files: [LivingFile]
   /// What could not be told, for people.
   public let notices: [String]
+  /// What each entry is, where the report is to be compared; else nil.
+  let fingerprints: Fingerprints?
 
   /// A file of the tree.
   public struct LivingFile: Sendable {
@@ -70,29 +72,39 @@ public struct ImageReport {
 
   /// Reads all layers of an image.
   ///
-  /// - Parameter progress: takes the number of stored bytes with each piece that was read.
+  /// - Parameters:
+  ///   - comparing: whether the report is to be compared with another: contents are hashed for that.
+  ///   - progress: takes the number of stored bytes with each piece that was read.
   /// - Throws: `SizeReportError`, `ImageError`.
-  public init(of image: Image, progress: @escaping @Sendable (Int) -> Void = { _ in }) throws {
+  public init(
+    of image: Image, comparing: Bool = false, progress: @escaping @Sendable (Int) -> Void = { _ in }
+  ) throws {
     let layers = image.layers.map { layer in
       ReportedLayer(layer.descriptor, diffID: layer.diffID, createdBy: layer.history?.createdBy) {
         try layer.open()
       }
     }
-    try self.init(of: layers, progress: progress)
+    try self.init(of: layers, comparing: comparing, progress: progress)
   }
 
   /// Reads layers, the lowest first, each once from its start to its end.
   ///
-  /// - Parameter progress: takes the number of stored bytes with each piece that was read.
+  /// - Parameters:
+  ///   - comparing: whether the report is to be compared with another: contents are hashed for that.
+  ///   - progress: takes the number of stored bytes with each piece that was read.
   /// - Throws: `SizeReportError`, and what opening a layer throws.
-  public init(of layers: [ReportedLayer], progress: @escaping @Sendable (Int) -> Void = { _ in }) throws {
+  public init(
+    of layers: [ReportedLayer], comparing: Bool = false,
+    progress: @escaping @Sendable (Int) -> Void = { _ in }
+  ) throws {
     var stack = LayerStack()
     var sizes: [UInt64] = []
     let notes = TreeNotes()
+    let fingerprints = comparing ? Fingerprints() : nil
     for (index, layer) in layers.enumerated() {
       let stored = try layer.open()
       do {
-        sizes.append(try Self.read(layer, stored, onto: &stack, notes, progress))
+        sizes.append(try Self.read(layer, stored, onto: &stack, notes, fingerprints, progress))
       } catch let found as WrongDiffID {
         throw SizeReportError(
           reason: .diffID(expected: layer.diffID, found: found.found), layer: index + 1,
@@ -104,6 +116,7 @@ public struct ImageReport {
           reason: .layer(String(describing: error)), layer: index + 1, digest: layer.descriptor.digest)
       }
       notes.forget { stack[$0].names == 0 }
+      fingerprints?.forget { stack[$0].names == 0 }
     }
     let wasted = stack.wastedBytes()
     self.layers = layers.indices.map { index in
@@ -117,6 +130,7 @@ public struct ImageReport {
     notices = notes.notices + ownership.notices
     files = Self.living(stack, ownership.owner)
     self.stack = stack
+    self.fingerprints = fingerprints
   }
 
   private struct WrongDiffID: Error {
@@ -126,12 +140,15 @@ public struct ImageReport {
   /// Reads one layer; gives the bytes of its tar.
   private static func read(
     _ layer: ReportedLayer, _ stored: any ByteSource, onto stack: inout LayerStack, _ notes: TreeNotes,
-    _ progress: @escaping @Sendable (Int) -> Void
+    _ fingerprints: Fingerprints?, _ progress: @escaping @Sendable (Int) -> Void
   ) throws -> UInt64 {
     let tar = HashedSource(try Decompressor(stored) { progress($0.count) })
     let reader = TarReader(tar)
     do {
-      try stack.apply(reader) { entry, file, source in try notes.take(entry, file, source) }
+      try stack.apply(reader) { entry, file, source in
+        try notes.take(entry, file, source)
+        try fingerprints?.take(entry, file, source, content: notes.contents[file])
+      }
     } catch let error as ArchiveError where error.reason == .unknownFormat && tar.count == 0 {
       // No bytes at all are an empty layer, not a strange archive.
       try stack.apply(NoEntries())

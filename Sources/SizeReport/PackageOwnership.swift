@@ -21,12 +21,12 @@ struct PackageOwnership {
   private(set) var notices: [String] = []
 
   private let stack: LayerStack
-  private let targets: [LayerStack.FileID: [UInt8]]
-  private var directories: [[UInt8]: LayerStack.Node?] = [:]
+  private var directories: DirectoryLookup
 
   init(_ stack: LayerStack, _ notes: TreeNotes) {
     self.stack = stack
-    targets = notes.targets
+    let targets = notes.targets
+    directories = DirectoryLookup(stack) { targets[$0] }
     var versions: [String: String] = [:]
     var lists: [String: [[UInt8]]] = [:]
     // In distroless images the file's name stands for the package's.
@@ -65,42 +65,11 @@ struct PackageOwnership {
   private mutating func own(_ list: [UInt8], _ package: Int) {
     for line in list.split(separator: 0x0a) {
       guard let path = try? EntryPath(normalising: line), let parent = path.parent,
-        let directory = resolve(parent), let node = stack.child(of: directory, named: path.name),
+        let directory = directories.find(parent), let node = stack.child(of: directory, named: path.name),
         let file = stack.file(at: node), stack[file].kind == .file, owner[file] == nil
       else { continue }
       owner[file] = package
     }
-  }
-
-  /// The directory that a path leads to, symlinks followed inside the tree.
-  private mutating func resolve(_ path: EntryPath) -> LayerStack.Node? {
-    if let known = directories[path.bytes] { return known }
-    var node = stack.root
-    var rest = Array(path.parts.reversed())
-    var links = 0
-    while let part = rest.popLast() {
-      if part.elementsEqual([0x2e]) { continue }
-      if part.elementsEqual([0x2e, 0x2e]) {
-        node = stack.parent(of: node) ?? stack.root
-        continue
-      }
-      guard let next = stack.child(of: node, named: part) else {
-        directories[path.bytes] = .some(nil)
-        return nil
-      }
-      if let file = stack.file(at: next), let target = targets[file], stack[file].kind == .symlink {
-        links += 1
-        // What the kernel allows.
-        if links > 40 { break }
-        if target.first == 0x2f { node = stack.root }
-        rest += target.split(separator: 0x2f).reversed()
-        continue
-      }
-      node = next
-    }
-    let result = links > 40 || !stack.isDirectory(node) ? nil : node
-    directories[path.bytes] = .some(result)
-    return result
   }
 
   /// The paths of an md5sums file, one a line.

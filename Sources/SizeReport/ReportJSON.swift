@@ -102,6 +102,7 @@ extension Budget.Result {
   }
 }
 
-private func number(_ value: UInt64) -> JSONValue {
+/// A number, which JSON has in full.
+func number(_ value: UInt64) -> JSONValue {
   Int64(exactly: value).map { .integer($0) } ?? .number(String(value))
 }

@@ -7,6 +7,7 @@ import Image
 import OCI
 import Posix
 import Rootfs
+import SBOM
 import Synchronization
 import SystemPackage
 
@@ -26,6 +27,9 @@ struct GarboardBootstrap: GarboardTool {
       "A slim one with certificates, named, in an OCI layout",
       "garboard-bootstrap --slim --include ca-certificates -t debian:slim -o images:slim trixie"),
     Example("A plain tar of the build set", "garboard-bootstrap --variant buildd trixie trixie.tar.zst"),
+    Example(
+      "Which packages an image would have, and why; the list is kept",
+      "garboard-bootstrap --simulate --variant important --include nginx --lock trixie.lock trixie"),
     Example(
       "By debootstrap, with a command run in it before it is packed",
       "garboard-bootstrap --engine debootstrap --customize-hook 'touch \"$1/etc/made-here\"' trixie t.oci.tar"
@@ -90,16 +94,20 @@ struct GarboardBootstrap: GarboardTool {
     if plan.platform == nil, let name = request.architecture {
       plan.platform = Platform(debianArchitecture: name)
     }
+    var inventory: PackageInventory?
     let made = try bootstrapper.run { tree in
       let given = try image.givenTime()
       let epoch = tree.epoch
       plan.created = { _ in given ?? CreationTime(seconds: epoch) }
       return try plan.make { sink in
-        let order = CanonicalOrder(into: sink, temporaryDirectory: temporaryDirectory())
-        try order.order(try tree.entries { Console.shared.notice($0) })
+        inventory = try image.noting(sink) { sink in
+          let order = CanonicalOrder(into: sink, temporaryDirectory: temporaryDirectory())
+          try order.order(try tree.entries { Console.shared.notice($0) })
+        }
       }
     }
     progress.finish()
+    try image.writeBill(made, inventory)
     try image.present(made, common: common)
   }
 }

@@ -6,6 +6,7 @@ import Image
 import OCI
 import Posix
 import Rootfs
+import SBOM
 import SystemPackage
 
 /// `docker import` without docker.
@@ -70,18 +71,22 @@ struct GarboardImport: GarboardTool {
     var bounds = RootfsInput.Limits()
     bounds.archive = limits.archive
     bounds.expansion = limits.expansion
+    var inventory: PackageInventory?
     let made = try plan.make { sink in
-      try input.send(
-        to: sink, limits: bounds,
-        shape: { entry in
-          // Directories above what is included after all come by themselves.
-          if filter.judge(&entry) != .keep { return false }
-          guard try LayerName(entry.path) == .ordinary else { throw ReservedName(path: entry.path) }
-          return true
-        },
-        notice: { Console.shared.notice($0) })
+      inventory = try image.noting(sink) { sink in
+        try input.send(
+          to: sink, limits: bounds,
+          shape: { entry in
+            // Directories above what is included after all come by themselves.
+            if filter.judge(&entry) != .keep { return false }
+            guard try LayerName(entry.path) == .ordinary else { throw ReservedName(path: entry.path) }
+            return true
+          },
+          notice: { Console.shared.notice($0) })
+      }
     }
     progress.finish()
+    try image.writeBill(made, inventory)
     try image.present(made, common: common)
   }
 

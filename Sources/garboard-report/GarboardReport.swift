@@ -23,6 +23,10 @@ struct GarboardReport: GarboardTool {
     Example("Bytes for each package", "garboard-report --by package --top 20 image.oci.tar"),
     Example(
       "A check for CI", "garboard-report -q --budget 'wasted<1%' image.oci.tar"),
+    Example(
+      "What changed between two images",
+      "garboard-report --compare image.oci.tar output/debian-trixie.oci.tar"
+    ),
     Example("Everything for programs", "garboard-report --json --by package --top 10 oci:layout:latest"),
   ]
 
@@ -72,8 +76,21 @@ struct GarboardReport: GarboardTool {
     transform: { try Budget($0) })
   var budgets: [Budget] = []
 
+  @Option(
+    help: ArgumentHelp(
+      "Show what changed since this image, which comes before the other: --compare BEFORE AFTER.",
+      valueName: "image"),
+    completion: .file())
+  var compare: String?
+
   func validate() throws {
-    if images.isEmpty { throw ValidationError("Name an image.") }
+    if images.isEmpty {
+      throw ValidationError(compare == nil ? "Name an image." : "--compare takes two images: BEFORE AFTER.")
+    }
+    if compare != nil {
+      if images.count > 1 { throw ValidationError("--compare takes two images: BEFORE AFTER.") }
+      if layer != nil { throw ValidationError("--compare and --layer exclude each other.") }
+    }
     if let top, top < 1 { throw ValidationError("--top takes a number from 1, not \(top).") }
     if let layer, layer < 1 { throw ValidationError("--layer takes a number from 1, not \(layer).") }
     if depth < 0 { throw ValidationError("--depth takes a number from 0, not \(depth).") }
@@ -83,11 +100,22 @@ struct GarboardReport: GarboardTool {
     var documents: [JSONValue] = []
     var texts: [String] = []
     var hasBroken = false
+    var earlier: ImageReport?
+    if let compare {
+      let image = try ImageSource(try ImageLocation(compare, for: .input)).select(platform: platform)
+      let report = try analysed(image, compare)
+      for notice in report.notices { Console.shared.notice("\(compare): \(notice)") }
+      documents.append(document(image, report, [], location: compare))
+      texts.append(ReportText(self, image, report, location: compare).layers)
+      earlier = report
+    }
+    var comparison: ComparisonText?
     for text in images {
       let source = try ImageSource(try ImageLocation(text, for: .input))
       for image in try chosen(source) {
         let report = try analysed(image, text)
         for notice in report.notices { Console.shared.notice("\(text): \(notice)") }
+        if let earlier { comparison = ComparisonText(self, earlier, report) }
         if let layer, layer > report.layers.count {
           throw ValidationError("There is no layer \(layer) in \(text): it has \(report.layers.count).")
         }
@@ -96,13 +124,15 @@ struct GarboardReport: GarboardTool {
         if common.json {
           documents.append(document(image, report, results, location: text))
         } else if !common.quiet {
-          texts.append(ReportText(self, image, report, location: text).text)
+          let shown = ReportText(self, image, report, location: text)
+          texts += comparison.map { [shown.layers, $0.text] } ?? [shown.text]
         }
       }
     }
     if common.json {
       var object = JSONObject()
       object["images"] = .array(documents)
+      if let comparison { object["comparison"] = comparison.json }
       try printOutput(String(decoding: JSONWriter.indentedBytes(of: .object(object)), as: UTF8.self))
     } else if !common.quiet {
       try printOutput(texts.joined(separator: "\n"))
@@ -112,7 +142,7 @@ struct GarboardReport: GarboardTool {
 
   /// The images of a location: those of all platforms, when none is asked for.
   private func chosen(_ source: ImageSource) throws -> [Image] {
-    if let platform { return [try source.select(platform: platform)] }
+    if platform != nil || compare != nil { return [try source.select(platform: platform)] }
     let images = try source.images(named: source.location.imageName)
     if images.isEmpty {
       throw ImageError(.noSuchImage(wanted: "to report on", available: []), at: "\(source.location)")
@@ -127,7 +157,7 @@ struct GarboardReport: GarboardTool {
     }
     let progress = Progress("Reading \(location)", total: total)
     defer { progress.finish() }
-    return try ImageReport(of: image) { progress.add($0) }
+    return try ImageReport(of: image, comparing: compare != nil) { progress.add($0) }
   }
 
   /// Says when a budget is broken, or is about nothing; whether it is broken.
@@ -154,13 +184,13 @@ struct GarboardReport: GarboardTool {
     let numbers = report.layers.indices.filter { layer == nil || $0 + 1 == layer }
     object["layers"] = .array(numbers.map { report.layers[$0].json })
     object["totals"] = report.totalsJSON
-    if let by {
+    if let by, compare == nil {
       let shares = report.shares(by: by, depth: depth, layer: layer)
       var parts = JSONObject()
       parts[by.rawValue] = report.json(Array(shares.prefix(top ?? .max)), by: by)
       object["by"] = .object(parts)
     }
-    if let top {
+    if let top, compare == nil {
       object["largest"] = .array(report.largestFiles(top, layer: layer).map(\.json))
       object["mostWasted"] = .array(report.mostWasted(top, layer: layer).map(\.json))
     }

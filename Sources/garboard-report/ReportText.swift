@@ -26,9 +26,7 @@ struct ReportText {
 
   /// All that was asked for.
   var text: String {
-    let name = image.names.isEmpty ? [] : [image.names.joined(separator: " = ")]
-    let title = [location] + name + ["\(image.platform)", "sha256:\(image.digest.short)"]
-    var blocks = [[title.joined(separator: "  ")] + layerTable]
+    var blocks = [titledLayers]
     if let number = options.layer { blocks.append(details(of: number)) }
     if let by = options.by {
       blocks.append(shares(by))
@@ -37,6 +35,15 @@ struct ReportText {
       blocks += [largest(count), mostWasted(count)].filter { !$0.isEmpty }
     }
     return blocks.map { $0.joined(separator: "\n") + "\n" }.joined(separator: "\n")
+  }
+
+  /// The title and the layers alone.
+  var layers: String { titledLayers.joined(separator: "\n") + "\n" }
+
+  private var titledLayers: [String] {
+    let name = image.names.isEmpty ? [] : [image.names.joined(separator: " = ")]
+    let title = [location] + name + ["\(image.platform)", "sha256:\(image.digest.short)"]
+    return [title.joined(separator: "  ")] + layerTable
   }
 
   private var layerTable: [String] {

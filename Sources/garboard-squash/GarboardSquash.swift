@@ -6,6 +6,7 @@ import Image
 import OCI
 import Posix
 import Rootfs
+import SBOM
 import Squash
 
 /// Joins the layers of images.
@@ -27,6 +28,12 @@ struct GarboardSquash: GarboardTool {
     Example(
       "Keep the base's layers, join the rest",
       "garboard-squash --onto base.oci.tar app.oci.tar -o small.oci.tar"),
+    Example(
+      "Without manuals, caches and the like, and each content once",
+      "garboard-squash --shrink safe --dedupe app.oci.tar -o small.oci.tar"),
+    Example(
+      "Without a directory", "garboard-squash --exclude /usr/share/doc app.oci.tar -o small.oci.tar"),
+    Example("What the rules leave out and cost", "garboard-squash --shrink list"),
     Example("In the layout itself", "garboard-squash --in-place oci:layout:1"),
     Example("The flat root file system", "garboard-squash app.oci.tar -o tar:rootfs.tar"),
   ]
@@ -34,6 +41,7 @@ struct GarboardSquash: GarboardTool {
   @OptionGroup var common: CommonOptions
   @OptionGroup(title: "Image") var image: ImageOptions
   @OptionGroup(title: "Files") var filter: FilterOptions
+  @OptionGroup(title: "Shrinking") var shrinking: ShrinkOptions
   @OptionGroup(title: "Limits") var limits: LimitOptions
 
   @Option(help: ArgumentHelp("Join the topmost n layers.", valueName: "n"))
@@ -55,10 +63,6 @@ struct GarboardSquash: GarboardTool {
       "Keep the layers shared with this image as they are, and join the rest.", valueName: "image"),
     completion: .file())
   var onto: String?
-
-  @Flag(
-    help: "Make files with the same content, mode, owner and attributes hardlinks; not where programs write.")
-  var dedupe = false
 
   @Flag(help: "Keep the history of the layers that are joined.")
   var keepHistory = false
@@ -82,12 +86,13 @@ struct GarboardSquash: GarboardTool {
       standard input.
       """, valueName: "image"),
     completion: .file())
-  var source: String
+  var source: String?
 
   @Argument(help: ArgumentHelp("Where the result goes, as -o.", valueName: "dest"), completion: .file())
   var destination: String?
 
   func validate() throws {
+    if source == nil, !shrinking.isListing { throw ValidationError("Name an image.") }
     let selections = [last != nil, from != nil, maxLayers != nil, onto != nil].filter { $0 }.count
     if selections > 1 {
       throw ValidationError("Only one of --last, --from, --max-layers and --onto can be given.")
@@ -102,11 +107,12 @@ struct GarboardSquash: GarboardTool {
   }
 
   mutating func run() throws {
+    guard let named = source, !shrinking.isListing else { return try printOutput(ShrinkOptions.list) }
     if let destination { image.output.append(destination) }
     if image.output.isEmpty, !inPlace {
       throw ValidationError("Say where the result goes: DEST, -o DEST, or --in-place.")
     }
-    let source = try ImageSource(try ImageLocation(source, for: .input))
+    let source = try ImageSource(try ImageLocation(named, for: .input))
     let images = try SquashPlaces.images(source, platform: image.platform)
     var destinations = inPlace ? [try SquashPlaces.inPlace(source, images: images)] : try image.destinations()
     if common.json, destinations.contains(.stream) {
@@ -136,12 +142,21 @@ struct GarboardSquash: GarboardTool {
     var squasher = Squasher(try options(), to: outputs)
     squasher.read = { reading.add($0) }
     var squashed: [SquashedImage] = []
+    var bills: [PackageInventory?] = []
     for image in images {
       squasher.options.selection = try selection(for: image)
+      let bill = self.image.sbom == nil ? nil : SquashInventory(limits)
+      if let bill {
+        squasher.joining = bill.joining
+        squasher.discarding = bill.discarding
+        squasher.keeping = bill.keeping
+      }
       squashed.append(try squasher.squash(image))
+      bills.append(bill?.finish())
     }
     reading.finish()
     _ = try outputs.finish(squashed.map(\.image), removesReplaced: inPlace)
+    try self.image.writeBill(zip(squashed, bills).map { ($0.image, $1) })
     try present(squashed, tags: tags)
   }
 
@@ -149,7 +164,9 @@ struct GarboardSquash: GarboardTool {
     var options = SquashOptions()
     options.filter = try filter.filter(time: try image.givenTime())
     options.filter.keepsMachineAttributes = true
-    options.dedupes = dedupe
+    options.filter.rules = []
+    options.removals = try shrinking.removals(excluding: filter.exclude, including: filter.include)
+    options.dedupe = try shrinking.deduping()
     options.keepsHistory = keepHistory
     options.message = message
     options.changes = try image.changes()
@@ -181,11 +198,27 @@ struct GarboardSquash: GarboardTool {
           uncompressedSize: layer.uncompressedSize, entries: layer.entries, createdBy: layer.createdBy ?? "")
       }
     }
+    let wantsLess =
+      try !shrinking.removals(excluding: filter.exclude, including: filter.include).isEmpty
+      || shrinking.deduping() != nil
     let summaries = squashed.map { squashed in
       var summary = ImageSummary(
         reference: tags.first, platform: squashed.image.config.content.platform,
         digest: squashed.image.manifest.digest, outputs: image.output, layers: layers(squashed.after))
       summary.before = layers(squashed.before)
+      if wantsLess {
+        summary.savings = (squashed.savings ?? []).map {
+          ImageSummary.Saving(kind: $0.kind, name: $0.name, paths: $0.paths, bytes: $0.bytes)
+        }
+        if squashed.savings == nil {
+          Console.shared.warning("no layers were joined, so nothing was left out")
+        }
+        if squashed.leftovers > 0 {
+          Console.shared.warning(
+            "some paths (\(formatCount(UInt64(squashed.leftovers)))) that were to be left out come from layers "
+              + "above the joined ones; without --max-layers they go")
+        }
+      }
       return summary
     }
     try ImageSummary.present(summaries, common, report: image.report)

@@ -156,6 +156,23 @@ struct TamperingTests {
     try expectRecovery()
   }
 
+  @Test("A newer state takes the place of the one before in the cache")
+  func newer() throws {
+    let newer = try DebianArchive(
+      packages: Self.packages + [.init("three")], date: 1_791_000_000)
+    let both = [archive.keyring, newer.keyring]
+    func indexes() throws -> [Substring] {
+      try Tool.check("ls", [folder.appending("cache/indexes").string]).text.split(separator: "\n")
+        .filter { $0.hasSuffix(".index") }
+    }
+    #expect(failure(keys: both) == nil)
+    let before = try indexes()
+    server.serve(newer.folder)
+    #expect(failure(keys: both) == nil)
+    let after = try indexes()
+    #expect(before.count == 1 && after.count == 1 && before != after)
+  }
+
   @Test("A wrong byte of Packages", arguments: [0.01, 0.5, 0.99])
   func changedIndex(_ part: Double) throws {
     server.fail("Packages.gz", .changedByte(at: part))

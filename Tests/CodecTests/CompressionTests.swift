@@ -4,7 +4,7 @@ import Testing
 
 @Suite struct SettingsTests {
   @Test(arguments: [
-    ("gzip", Compression.gzip, 6), ("zstd", .zstd, 3), ("xz", .xz, 6), ("bzip2", .bzip2, 9),
+    ("gzip", Compression.gzip, 4), ("zstd", .zstd, 3), ("xz", .xz, 6), ("bzip2", .bzip2, 9),
     ("none", .none, 0),
     ("gzip:1", .gzip, 1), ("gzip:9", .gzip, 9), ("zstd:19", .zstd, 19), ("xz:0", .xz, 0),
     ("bzip2:1", .bzip2, 1),

@@ -63,6 +63,32 @@ struct ExamplesTests {
   @Test("garboard-import")
   func imports() throws { try run("garboard-import", preparedBy: Self.rootfs) }
 
+  @Test("garboard-squash")
+  func squashes() throws {
+    let layers = """
+
+      garboard-import -q rootfs/ -o base.oci.tar -o layout:1
+      skopeo copy --quiet oci-archive:base.oci.tar oci:l:base
+      mkdir top; echo app >top/app; tar -C top -cf top.tar .
+      umoci raw add-layer --image l:base --tag app top.tar
+      skopeo copy --quiet oci:l:app oci-archive:app.oci.tar
+      """
+    for tool in ["umoci", "skopeo"] { _ = try Tool.find(tool) }
+    try run("garboard-squash", preparedBy: Self.rootfs + layers)
+  }
+
+  @Test("garboard-scratch")
+  func scratches() throws {
+    try run(
+      "garboard-scratch",
+      preparedBy: """
+        printf 'int main(void) { return 0; }' | gcc -static -x c -o hello -
+        printf '#!/bin/sh\\necho run\\n' >run.sh
+        mkdir -p context; cp hello context/some_binary
+        printf 'FROM scratch\\nADD some_binary /\\nCMD ["/some_binary"]\\n' >context/Dockerfile
+        """)
+  }
+
   @Test("garboard-report")
   func reports() throws { try run("garboard-report", preparedBy: Self.images) }
 

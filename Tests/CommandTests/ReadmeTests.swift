@@ -18,7 +18,9 @@ struct ReadmeTests {
   @Test("shows only command lines that are run as examples")
   func examples() throws {
     var known: Set<String> = []
-    for tool in ["garboard-import", "garboard-bootstrap", "garboard-report"] {
+    for tool in [
+      "garboard-import", "garboard-bootstrap", "garboard-squash", "garboard-report", "garboard-scratch",
+    ] {
       let help = try garboard(tool, "--help", environment: ["COLUMNS=400"]).text
       known.formUnion(Example.examples(inDiscussion: help).map(\.command))
     }
@@ -32,7 +34,9 @@ struct ReadmeTests {
   func pages() throws {
     var folder = FilePath(#filePath)
     for _ in 0..<3 { folder.removeLastComponent() }
-    for tool in ["garboard-import", "garboard-bootstrap", "garboard-report"] {
+    for tool in [
+      "garboard-import", "garboard-bootstrap", "garboard-squash", "garboard-report", "garboard-scratch",
+    ] {
       #expect(readme.contains("### \(tool)"))
     }
     let links = readme.split(separator: "](").dropFirst().compactMap { $0.split(separator: ")").first }

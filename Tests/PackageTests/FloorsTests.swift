@@ -5,11 +5,11 @@ import Testing
 private let floors: [Set<String>] = [
   ["CArchive", "CZstd", "CLZMA", "CBzip2", "CDeflate", "CISAL", "CCrypto", "CCurl", "CLinux"],
   ["Posix", "Digest", "Codec", "Archive"],
-  ["Rootfs", "OCI", "Debian", "Dockerfile"],
-  ["Image", "Fetch", "SizeReport", "Bootstrap", "Squash"],
+  ["Rootfs", "OCI", "Debian", "Dockerfile", "Cache", "ELF"],
+  ["Image", "Fetch", "SizeReport", "Bootstrap", "Squash", "ContextBuild", "SBOM", "Scratch"],
   [
     "CommandSupport", "garboard", "garboard-import", "garboard-bootstrap", "garboard-report",
-    "garboard-squash",
+    "garboard-squash", "garboard-scratch",
   ],
 ]
 
@@ -20,11 +20,15 @@ private let sameFloor: [String: Set<String>] = [
   "Bootstrap": ["Fetch"],
   "SizeReport": ["Image"],
   "Squash": ["Image"],
+  "ContextBuild": ["Image", "Fetch"],
+  "Scratch": ["Image"],
+  "SBOM": ["Image"],
   "garboard": ["CommandSupport"],
   "garboard-import": ["CommandSupport"],
   "garboard-bootstrap": ["CommandSupport"],
   "garboard-report": ["CommandSupport"],
   "garboard-squash": ["CommandSupport"],
+  "garboard-scratch": ["CommandSupport"],
 ]
 
 /// Modules of other packages, and the lowest floor that may import them.

@@ -127,8 +127,11 @@ public struct TreeListing: Equatable, Sendable {
     }
   }
 
-  private static func parse(_ text: String) -> TreeListing {
-    TreeListing(
+  private static func parse(_ text: String) -> TreeListing { TreeListing(text: text) }
+
+  /// A listing from its text, a line an entry.
+  public init(text: String) {
+    self.init(
       lines: text.split(separator: "\n").map { line in
         let parts = line.split(separator: " ")
         return Line(

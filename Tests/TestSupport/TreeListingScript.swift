@@ -1,5 +1,5 @@
 /// Prints a listing of a directory (`dir PATH`) or of a tar (`tar PATH`).
-let listingScript = #"""
+public let listingScript = #"""
   import hashlib, os, stat, sys, tarfile
 
   def escaped(name):

@@ -1,28 +1,26 @@
-import Digest
-import OCI
-import Posix
-import SizeReport
-import TestSupport
-import Testing
-
 /// Layers as lists of entries: `NAME` a file, `NAME/` a directory, `NAME -> TARGET` a symlink,
 /// `NAME => TARGET` a hardlink. Each file has another size: 100 for each layer, and its place in it.
-struct LayerCase: CustomTestStringConvertible {
-  var name: String
-  var layers: [[String]]
+public struct LayerCase: CustomStringConvertible, Sendable {
+  /// What it is about.
+  public var name: String
+  /// The entries of each layer.
+  public var layers: [[String]]
   /// What must be there in the end, where that was decided here: path, kind and size.
-  var tree: [String]?
+  public var tree: [String]?
 
-  init(_ name: String, _ layers: [[String]], tree: [String]? = nil) {
+  /// A case.
+  public init(_ name: String, _ layers: [[String]], tree: [String]? = nil) {
     self.name = name
     self.layers = layers
     self.tree = tree
   }
 
-  var testDescription: String { name }
+  /// Its name.
+  public var description: String { name }
 }
 
-let layerCases = [
+/// What tools get wrong.
+public let layerCases = [
   LayerCase(
     "an upper layer rewrites one of two hardlinks", [["a", "b => a"], ["a"]], tree: ["a f 201", "b f 101"]),
   LayerCase("an upper layer removes one of two hardlinks", [["a", "b => a"], [".wh.a"]], tree: ["b f 101"]),
@@ -94,7 +92,7 @@ let layerCases = [
 
 extension HandmadeTar {
   /// Adds an entry as `LayerCase` writes it.
-  mutating func add(_ text: String, size: Int) {
+  public mutating func add(_ text: String, size: Int) {
     func sides(_ arrow: String) -> (String, String)? {
       let words = text.split(separator: " ").map(String.init)
       return words.count == 3 && words[1] == arrow ? (words[0], words[2]) : nil
@@ -112,36 +110,8 @@ extension HandmadeTar {
   }
 
   /// An archive of a list of entries; the sizes are those of `LayerCase`.
-  init(_ entries: [String], layer: Int = 0) {
+  public init(_ entries: [String], layer: Int = 0) {
     self.init()
     for (number, entry) in entries.enumerated() { add(entry, size: 100 * (layer + 1) + number + 1) }
-  }
-}
-
-extension ReportedLayer {
-  /// A layer whose stored bytes are the tar.
-  init(tar bytes: [UInt8], diffID: Digest? = nil, createdBy: String? = nil) {
-    let digest = SHA256.digest(bytes)
-    self.init(
-      OCI.Descriptor(.layer, digest: digest, size: UInt64(bytes.count)), diffID: diffID ?? digest,
-      createdBy: createdBy
-    ) { BytesSource(bytes) }
-  }
-}
-
-/// Bytes in memory as a source.
-final class BytesSource: ByteSource {
-  private let bytes: [UInt8]
-  private var offset = 0
-
-  init(_ bytes: [UInt8]) { self.bytes = bytes }
-
-  func read(into buffer: UnsafeMutableRawBufferPointer) -> Int {
-    let count = min(buffer.count, bytes.count - offset)
-    bytes.withUnsafeBytes {
-      buffer.copyMemory(from: UnsafeRawBufferPointer(rebasing: $0[offset..<(offset + count)]))
-    }
-    offset += count
-    return count
   }
 }

@@ -1,0 +1,70 @@
+import Archive
+import ArgumentParser
+import CommandSupport
+import Image
+import OCI
+import Posix
+import SBOM
+import Scratch
+
+/// `garboard-scratch FILE…`.
+struct ProgramMode {
+  var sources: [String]
+  var options: ProgramOptions
+  var common: CommonOptions
+  var image: ImageOptions
+
+  func run() throws {
+    let destinations = try image.destinations()
+    if common.json, destinations.contains(.stream) {
+      throw ValidationError("--json and an image on standard output exclude each other.")
+    }
+    let files = try sources.map { try FileAndPlace(parsing: $0) }
+    let builder = try ScratchBuilder(
+      options.request(files, platform: image.platform), warning: { Console.shared.warning($0) })
+    let plans = try builder.plans()
+    if plans.count > 1, let plain = destinations.first(where: { $0.plainPath != nil }) {
+      throw ValidationError("\(plain) holds one platform only, and these programs are for \(plans.count).")
+    }
+    let progress = Progress("scratch")
+    defer { progress.finish() }
+    let outputs = try ImageOutputs(destinations, tags: image.tag)
+    outputs.jobs = common.jobs
+    outputs.progress = { progress.add($0) }
+    let given = try image.givenTime()
+    let latest = given.map { Timestamp(seconds: $0.seconds, nanoseconds: $0.nanoseconds) }
+    var images: [(image: ImageToStore, inventory: PackageInventory?)] = []
+    var summaries: [ImageSummary] = []
+    for plan in plans {
+      var inventory: PackageInventory?
+      let layer = try outputs.writeLayer(image.layerCompression) { sink in
+        inventory = try image.noting(sink) { try plan.send(to: $0, latest: latest) }
+      }
+      var assembly = ImageAssembly(platform: plan.platform, runtime: plan.runtime)
+      assembly.created =
+        given
+        ?? CreationTime(seconds: layer.newest?.seconds ?? 0, nanoseconds: layer.newest?.nanoseconds ?? 0)
+      assembly.changes = try image.changes()
+      assembly.annotations = Dictionary(
+        image.annotation.map { ($0.key, $0.value) }, uniquingKeysWith: { _, last in last })
+      let history = History(created: assembly.created, createdBy: plan.createdBy)
+      assembly.layers = [NewLayer(layer.descriptor, diffID: layer.diffID, history: history)]
+      let made = try assembly.assemble()
+      images.append((made, inventory))
+      summaries.append(
+        ImageSummary(
+          reference: image.tag.first, platform: plan.platform, digest: made.manifest.digest,
+          outputs: image.output,
+          layers: [
+            ImageSummary.Layer(
+              digest: layer.descriptor.digest, diffID: layer.diffID,
+              mediaType: layer.descriptor.mediaType.rawValue, size: layer.descriptor.size,
+              uncompressedSize: layer.uncompressedSize, entries: layer.entries, createdBy: plan.createdBy)
+          ]))
+    }
+    progress.finish()
+    _ = try outputs.finish(images.map(\.image))
+    try image.writeBill(images)
+    try ImageSummary.present(summaries, common, report: image.report)
+  }
+}
