@@ -43,7 +43,7 @@ struct GarboardBootstrap: GarboardTool {
   @OptionGroup(title: "Plan") var cache: CacheOptions
 
   @Option(help: "What makes the system: native, mmdebstrap or debootstrap.")
-  var engine = EngineName.mmdebstrap
+  var engine = EngineName.native
 
   @Option(help: "Where the engine native makes the system: auto, memory or disk ($TMPDIR).")
   var storage = NativeEngine.Storage.auto
@@ -95,7 +95,7 @@ struct GarboardBootstrap: GarboardTool {
       plan.platform = Platform(debianArchitecture: name)
     }
     var inventory: PackageInventory?
-    let made = try bootstrapper.run { tree in
+    let made = try bootstrapper.run(from: list) { tree in
       let given = try image.givenTime()
       let epoch = tree.epoch
       plan.created = { _ in given ?? CreationTime(seconds: epoch) }
@@ -125,8 +125,12 @@ extension GarboardBootstrap {
     var fetch = PackageFetch(into: cache)
     fetch.isOffline = planning.offline
     fetch.transfer.onRetry = { Console.shared.verbose("\($0), again after \($1)") }
-    bootstrapper.engine = NativeEngine(storage: storage, jobs: common.jobs) { [fetch] _ in
-      NativeEngine.Packages(plan, files: try fetch.fetch(plan))
+    fetch.onTotal = { [suite] in progress.begin("fetching packages of \(suite)", total: $0) }
+    fetch.onBytes = { progress.add($0) }
+    bootstrapper.engine = NativeEngine(storage: storage, jobs: common.jobs) { [fetch, suite] _ in
+      let files = try fetch.fetch(plan)
+      progress.begin("bootstrap \(suite)")
+      return NativeEngine.Packages(plan, files: files)
     }
   }
 

@@ -169,9 +169,10 @@ struct SimulateTests {
     #expect(!left.contains(".part"))
   }
 
-  @Test("Options that only a plan of our own can honour are refused without --simulate")
+  @Test("Options that only a plan of our own can honour are refused with another engine")
   func wrongUsage() throws {
-    let result = try garboard("garboard-bootstrap", ["--lock", "x", "trixie", "none", archive.fileURI])
+    let result = try garboard(
+      "garboard-bootstrap", ["--engine", "mmdebstrap", "--lock", "x", "trixie", "none", archive.fileURI])
     #expect(result.status == .exited(64))
     #expect(result.errorText.contains("--lock needs --simulate"))
   }
