@@ -22,6 +22,14 @@ struct IndexReader {
     /// How large it is when decompressed, where the Release file says it.
     var decompressedSize: UInt64?
     var hasByHash: Bool
+
+    /// Where it may be, the name that never changes its content first.
+    var urls: [String] {
+      let plain = place + "/" + path
+      if !hasByHash { return [plain] }
+      let folder = plain.split(separator: "/", omittingEmptySubsequences: false).dropLast()
+      return [folder.joined(separator: "/") + "/by-hash/SHA256/\(file.sha256.hex)", plain]
+    }
   }
 
   /// The indexes of a suite's components, best compression first.
@@ -33,26 +41,31 @@ struct IndexReader {
     let release = archive.release
     // Over the network the smallest one, from a disk the one that is read fastest.
     let suffixes = isLocal ? ["", ".zst", ".gz", ".xz"] : [".zst", ".xz", ".gz", ""]
-    func request(_ path: String) -> Request? {
+    func request(_ path: String) throws(BootstrapError) -> Request? {
+      var first: Request?
       for suffix in suffixes {
         guard let file = release.files[path + suffix] else { continue }
-        return Request(
+        let request = Request(
           place: archive.place, path: path + suffix, file: file,
           decompressedSize: suffix.isEmpty ? file.size : release.files[path]?.size,
           hasByHash: release.hasByHash)
+        // Release files name what archives don't keep, as Debian's the plain index.
+        if !isLocal { return request }
+        if try isThere(request) { return request }
+        first = first ?? request
       }
-      return nil
+      return first
     }
     let url = archive.place + "/InRelease"
     if archive.suite.hasSuffix("/") {
-      guard let found = request("Packages") else {
+      guard let found = try request("Packages") else {
         throw .badRelease(url, reason: "it names no Packages file")
       }
       return [found]
     }
     var list: [Request] = []
     for component in components {
-      guard let found = request("\(component)/binary-\(architecture)/Packages") else {
+      guard let found = try request("\(component)/binary-\(architecture)/Packages") else {
         if !release.components.isEmpty,
           !release.components.contains(where: { $0 == component || $0.hasSuffix("/" + component) })
         {
@@ -64,7 +77,7 @@ struct IndexReader {
         throw .badRelease(url, reason: "the suite has no packages of \(component) for \(architecture)")
       }
       list.append(found)
-      if !release.keepsAllInEach, let extra = request("\(component)/binary-all/Packages") {
+      if !release.keepsAllInEach, let extra = try request("\(component)/binary-all/Packages") {
         list.append(extra)
       }
     }
@@ -92,12 +105,17 @@ struct IndexReader {
     return index
   }
 
+  /// Whether an archive on this machine has the file, by one of its names.
+  private func isThere(_ request: Request) throws(BootstrapError) -> Bool {
+    for url in request.urls {
+      if let path = try ArchiveFiles.localPath(url), fileExists(path) { return true }
+    }
+    return false
+  }
+
   private func fetch(_ request: Request) throws(BootstrapError) -> IndexText {
     let plain = request.place + "/" + request.path
-    let folder = plain.split(separator: "/", omittingEmptySubsequences: false).dropLast().joined(
-      separator: "/")
-    var urls = [plain]
-    if request.hasByHash { urls.insert("\(folder)/by-hash/SHA256/\(request.file.sha256.hex)", at: 0) }
+    let urls = request.urls
     var failure: BootstrapError?
     // What the by-hash name does not have, or has wrong, the plain one may have; and what broke off once may
     // come whole the second time.

@@ -53,6 +53,21 @@ struct SimulateTests {
     #expect(names(result) == expected)
   }
 
+  @Test(
+    "An archive on the disk need not have each file that its Release names, as Debian's has no plain index")
+  func localIndexes() throws {
+    let expected = try run(["--variant", "apt"])
+    try Tool.check("find", [archive.folder.string, "-name", "Packages", "-delete"])
+    let other = ["--variant", "apt", "--cache", folder.appending("other").string]
+    let result = try run(other)
+    #expect(result.status.isSuccess, "\(result.errorText)")
+    #expect(result.text == expected.text)
+    try Tool.check("find", [archive.folder.string, "-name", "Packages.gz", "-delete"])
+    let none = try run(["--variant", "apt", "--cache", folder.appending("third").string])
+    #expect(none.status == .exited(1))
+    #expect(none.errorText.contains("/Packages"), "\(none.errorText)")
+  }
+
   @Test("Includes, excludes, and why each package is there")
   func reasons() throws {
     let result = try run(["--variant", "essential", "--include", "tool,build-essential"])
