@@ -39,7 +39,9 @@ private struct OrderedLayers {
     var kinds: [EntryPath: EntryKind] = [:]
     for _ in 0..<dice.roll(14) {
       let path = try path()
-      let kind: EntryKind = dice.pick([.file, .file, .file, .directory, .directory, .symlink, .fifo, .hardlink])
+      let kind: EntryKind = dice.pick([
+        .file, .file, .file, .directory, .directory, .symlink, .fifo, .hardlink,
+      ])
       let isBelowFile = kinds.contains { $0.value != .directory && $0.key.contains(path) }
       let isAbove = kind != .directory && kinds.contains { path.contains($0.key) }
       if !isBelowFile, !isAbove, kinds[path] == nil { kinds[path] = kind }
