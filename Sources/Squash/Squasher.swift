@@ -214,12 +214,13 @@ public struct Squasher {
     let count = image.layers.count
     guard options.removals.isEmpty, options.dedupe == nil, count <= Self.mostLayersAtOnce else { return nil }
     let read = read
+    let ahead = Self.mostAhead / max(1, count)
     var open: [OpenLayer] = []
     defer { for layer in open { layer.close() } }
     for (index, layer) in image.layers.enumerated() {
       open.append(
         try OpenLayer(
-          reading(layer, index), try layer.open(), ahead: Self.mostAhead / max(1, count), tap: { read($0.count) }))
+          reading(layer, index), try layer.open(), ahead: ahead, tap: { read($0.count) }))
     }
     let merge = DirectMerge(
       open, temporaryDirectory: temporaryDirectory(), memory: options.spoolMemory, metadata: metadata,
