@@ -7,6 +7,8 @@ DESTDIR ?=
 SUITE ?= trixie
 # The random images of `make fuzz`.
 SEEDS ?= 1000-1999
+# How often `make kill` ends a bootstrap.
+KILLS ?= 50
 
 # Debian packages, by what needs them; `make deps` installs those that are missing.
 # docs/dependencies.md gives the reason for each.
@@ -16,7 +18,7 @@ RUN_PACKAGES := ca-certificates mmdebstrap debootstrap apt dpkg gpgv debian-arch
 	arch-test tini busybox-static
 TEST_PACKAGES := podman crun fuse-overlayfs buildah skopeo umoci docker-registry \
 	libarchive-tools tar pigz gzip zstd xz-utils bzip2 acl attr libcap2-bin strace time dpkg-dev \
-	python3 python3-jsonschema golang-github-opencontainers-image-spec-dev \
+	python3 python3-apt python3-jsonschema golang-github-opencontainers-image-spec-dev \
 	curl openssl tzdata qemu-user-static binutils libc-bin musl-tools
 
 TOOLS := $(notdir $(wildcard Sources/garboard*))
@@ -26,7 +28,7 @@ RELEASE_FLAGS := -c release --static-swift-stdlib -Xlinker -s
 MAKEFLAGS += --no-builtin-rules --no-print-directory
 
 .DEFAULT_GOAL := all
-.PHONY: all deps deps-build deps-run test fuzz lint bench reproduce install image self-image clean help
+.PHONY: all deps deps-build deps-run test fuzz kill lint bench reproduce equality install image self-image clean help
 
 all: deps-build ## Build the release executables in .build/release (the default)
 	$(SWIFT) build $(RELEASE_FLAGS)
@@ -48,6 +50,9 @@ test: deps ## Build and run all tests (as root, so that the tests that need it c
 fuzz: deps ## Squash SEEDS=FIRST-LAST random images in every way, and compare with overlayfs, umoci and podman
 	GARBOARD_FUZZ_SEEDS=$(SEEDS) $(SWIFT) test --filter SquashAgainstOverlayfs --filter SquashDamage
 
+kill: deps ## End KILLS base systems at random moments, and look for what is left
+	GARBOARD_KILLS=$(KILLS) $(SWIFT) test --filter KilledBootstrap
+
 lint: ## Check the formatting of all Swift sources
 	$(SWIFT) format lint --strict --parallel --recursive Package.swift Sources Tests
 
@@ -57,8 +62,11 @@ bench: deps all ## Measure against the peers (docs/performance.md)
 reproduce: all deps-run ## Make an image twice in different surroundings and compare every byte
 	.ci/reproduce $(RELEASE) $(SUITE)
 
+equality: all deps-run ## Compare the native engine with mmdebstrap, entry by entry (an hour)
+	.ci/equality $(RELEASE)
+
 image: all deps-run ## Make a Debian base image in output/ and print its size per layer
-	$(RELEASE)/garboard-bootstrap --engine mmdebstrap -t debian:$(SUITE) $(SUITE) output/debian-$(SUITE).oci.tar
+	$(RELEASE)/garboard-bootstrap -t debian:$(SUITE) $(SUITE) output/debian-$(SUITE).oci.tar
 
 self-image: all deps-run ## Put these tools with just their libraries into an image in output/
 	$(RELEASE)/garboard-scratch --libraries --ca-certificates --tmp -t garboard:latest \

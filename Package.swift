@@ -59,7 +59,7 @@ let package = Package(
     // Floor 2: what the bytes mean.
     module("Rootfs", ["Archive", "Posix", "Codec", system]),
     module("OCI", ["Digest"]),
-    module("Debian", ["Posix", system]),
+    module("Debian", ["Digest", "Posix", system]),
     module("Dockerfile"),
     module("Cache", ["Digest", "Posix", system]),
     module("ELF"),
@@ -85,7 +85,7 @@ let package = Package(
       ]),
     module(
       "SizeReport", ["Image", "OCI", "Debian", "Rootfs", "Archive", "Codec", "Digest", "Posix", system]),
-    module("Bootstrap", ["Debian", "Rootfs", "Archive", "Codec", "Posix", system]),
+    module("Bootstrap", ["Debian", "Fetch", "Rootfs", "Archive", "Codec", "Digest", "Posix", system]),
 
     // Floor 4: the command lines.
     module(
@@ -100,7 +100,10 @@ let package = Package(
       ["Image", "SBOM", "OCI", "Rootfs", "Archive", "Codec", "Posix", "Fetch", "SizeReport"]),
     tool(
       "garboard-bootstrap",
-      ["Bootstrap", "Debian", "Image", "SBOM", "OCI", "Rootfs", "Archive", "Codec", "Posix", "SizeReport"]),
+      [
+        "Bootstrap", "Debian", "Fetch", "Image", "SBOM", "OCI", "Rootfs", "Archive", "Codec", "Digest",
+        "Posix", "SizeReport",
+      ]),
     tool("garboard-report", ["Image", "OCI", "SizeReport", "Rootfs", "Digest", "Posix"]),
 
     tool(
@@ -127,6 +130,9 @@ let package = Package(
     .executableTarget(
       name: "tool-fixture", dependencies: ["CommandSupport", "Posix", argumentParser, system],
       path: "Tests/ToolFixture", swiftSettings: settings),
+    .executableTarget(
+      name: "resolve-fixture", dependencies: ["Debian", "Posix", system], path: "Tests/ResolveFixture",
+      swiftSettings: settings),
     tests("PosixTests", ["Posix"]),
     tests("DigestTests", ["Digest"]),
     tests("CodecTests", ["Codec", "Posix"]),
@@ -134,7 +140,7 @@ let package = Package(
     tests("RootfsTests", ["Rootfs", "Archive", "Codec", "Posix"]),
     tests("OCITests", ["OCI", "Digest"]),
     tests("DockerfileTests", ["Dockerfile"]),
-    tests("DebianTests", ["Debian"]),
+    tests("DebianTests", ["Debian", "Posix", "resolve-fixture"]),
     tests("ELFTests", ["ELF"]),
     tests("ScratchTests", ["Scratch", "ELF", "Posix", system]),
     tests("CacheTests", ["Cache", "Digest", "Posix"]),
@@ -142,7 +148,7 @@ let package = Package(
     tests(
       "ImageTests", ["Image", "ELF", "OCI", "Dockerfile", "Rootfs", "Archive", "Codec", "Digest", "Posix"]),
     tests("FetchTests", ["Fetch", "Posix"]),
-    tests("BootstrapTests", ["Bootstrap", "Debian", "Archive", "Posix"]),
+    tests("BootstrapTests", ["Bootstrap", "Debian", "Digest", "Fetch", "Archive", "Posix", "Rootfs"]),
     tests("SizeReportTests", ["SizeReport", "Image", "OCI", "Rootfs", "Archive", "Digest", "Posix", system]),
     tests(
       "CommandSupportTests",

@@ -1,4 +1,5 @@
 public import Debian
+public import Fetch
 public import Posix
 public import SystemPackage
 
@@ -18,6 +19,8 @@ public enum BootstrapError: Error, Sendable {
   case missingProgram(String, package: String)
   /// The engine can't do what was asked for; `instead` says which one can.
   case unsupported(engine: String, what: String, instead: String?)
+  /// This user has no subordinate ids in this file, or too few.
+  case noSubordinateIdentities(FilePath)
   /// The engine needs root.
   case needsRoot(engine: String)
   /// Programs of the architecture don't run on this machine.
@@ -28,6 +31,18 @@ public enum BootstrapError: Error, Sendable {
   case badKeyring(FilePath, reason: String)
   /// The engine ended in another way than well.
   case engineFailed(EngineFailure)
+  /// A file of an archive could not be fetched.
+  case download(FetchError)
+  /// A file is not in the cache, and the network may not be asked.
+  case offline(String)
+  /// What an archive signs is not to be believed.
+  case untrusted(String, reason: String)
+  /// What an archive says of itself does not fit the request.
+  case badRelease(String, reason: String)
+  /// There is no set of packages as it was asked for.
+  case unsolvable(SolverError)
+  /// A lock file that can't be used.
+  case badLock(FilePath, reason: String)
   /// A system call failed.
   case system(PosixError)
 }
@@ -40,6 +55,8 @@ public struct EngineFailure: Error, Sendable {
   public var status: ChildProcess.Status
   /// The last lines of its output, oldest first.
   public var lastLines: [String]
+  /// Whether the last lines are shown too: they are the words of a script, which nobody else has kept.
+  public var showsOutput = false
 
   /// The line that says best why: the first error of the last lines, else the last line.
   public var cause: String? {
@@ -60,7 +77,10 @@ extension EngineFailure: CustomStringConvertible {
       case .exited(let code): "exit status \(code)"
       case .signalled(let signal): "signal \(signal)"
       }
-    return "\(program) failed (\(how))" + (cause.map { ": " + $0 } ?? "")
+    let text = "\(program) failed (\(how))" + (cause.map { ": " + $0 } ?? "")
+    if !showsOutput { return text }
+    let words = lastLines.filter { !$0.hasPrefix("E: ") && !$0.hasPrefix("I: ") }
+    return text + words.map { "\n  | " + $0 }.joined()
   }
 }
 
@@ -80,12 +100,20 @@ extension BootstrapError: CustomStringConvertible {
       "\(program) is not installed (Debian package \(package))"
     case .unsupported(let engine, let what, let instead):
       "the engine \(engine) has no \(what)" + (instead.map { ": use --engine \($0)" } ?? "")
+    case .noSubordinateIdentities(let file):
+      "this user has no range of 65536 ids in \(file), which a user namespace needs"
     case .needsRoot(let engine): "the engine \(engine) needs root: use --engine mmdebstrap without it"
     case .foreignArchitecture(let name, let reason):
       "programs of the architecture \(name) don't run here: \(reason)"
     case .noRelease(let suite, let uri, let reason): "can't read the suite \(suite) at \(uri): \(reason)"
     case .badKeyring(let path, let reason): "can't use the keyring \(path): \(reason)"
     case .engineFailed(let failure): failure.description
+    case .download(let error): error.description
+    case .offline(let url): "\(url) is not in the cache, and --offline forbids to fetch it"
+    case .untrusted(let url, let reason): "can't trust \(url): \(reason)"
+    case .badRelease(let url, let reason): "can't use \(url): \(reason)"
+    case .unsolvable(let error): error.description
+    case .badLock(let path, let reason): "can't use the lock file \(path): \(reason)"
     case .system(let error): error.description
     }
   }

@@ -87,7 +87,7 @@ public struct BootstrapRequest: Sendable {
   public init(suite: String) { self.suite = suite }
 
   /// Refuses what an engine would take for an option or for several arguments.
-  func validate() throws(BootstrapError) {
+  public func validate() throws(BootstrapError) {
     func check(_ what: String, _ value: String, extra: String = "") throws(BootstrapError) {
       let isBad =
         value.isEmpty || value.hasPrefix("-")

@@ -12,6 +12,8 @@ public struct BootstrapTree {
     case tar(any ByteSource)
     /// A directory, which is removed afterwards.
     case directory(FilePath)
+    /// Entries in any order; a later one replaces an earlier one of the same name.
+    case entries(any EntrySource)
   }
 
   /// What the engine gives, as it is.
@@ -22,7 +24,7 @@ public struct BootstrapTree {
   /// The newest time that an entry has, in seconds since 1970.
   public var epoch: Int64 { normaliser.epoch }
 
-  /// The clean tree, in tree order. To be taken once.
+  /// The clean tree. In tree order, but for `entries`. To be taken once.
   ///
   /// - Parameter notice: takes remarks about what is odd or left out.
   /// - Throws: what opening the directory throws; the source throws what reading does, and
@@ -31,6 +33,7 @@ public struct BootstrapTree {
     switch content {
     case .tar(let source):
       return NormalisedEntries(DevicesInOrder(TarReader(source, notice: notice)), normaliser)
+    case .entries(let source): return NormalisedEntries(source, normaliser)
     case .directory(let path):
       var options = DirectoryScan.Options()
       options.oneFileSystem = true

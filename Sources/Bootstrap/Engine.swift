@@ -28,12 +28,19 @@ public enum EngineName: String, CaseIterable, Sendable {
   case mmdebstrap
   /// debootstrap.
   case debootstrap
+  /// Garboard itself.
+  case native
 
   /// The engine of this name.
-  public var engine: any Engine {
+  ///
+  /// - Parameters:
+  ///   - storage: where the native engine makes the tree.
+  ///   - jobs: how many packages it unpacks at a time.
+  public func engine(storage: NativeEngine.Storage = .auto, jobs: Int? = nil) -> any Engine {
     switch self {
     case .mmdebstrap: MmdebstrapEngine()
     case .debootstrap: DebootstrapEngine()
+    case .native: NativeEngine(storage: storage, jobs: jobs, NativeEngine.planned)
     }
   }
 }
@@ -106,11 +113,14 @@ public struct Bootstrapper: Sendable {
 
   /// Makes the base system and lends it to `body`. Nothing of it is left when this returns or throws.
   ///
+  /// - Parameter known: what `mirrors()` gave before; standard input can be read only once.
   /// - Throws: what `body` throws; `BootstrapError`.
-  public func run<Result>(_ body: (BootstrapTree) throws -> Result) throws -> Result {
+  public func run<Result>(
+    from known: MirrorList? = nil, _ body: (BootstrapTree) throws -> Result
+  ) throws -> Result {
     try request.validate()
     try engine.check(request)
-    let mirrors = try mirrors()
+    let mirrors = try known ?? mirrors()
     let sources = try engine.sources(of: mirrors, for: request)
     let folder = try WorkFolder()
     let epoch: Int64

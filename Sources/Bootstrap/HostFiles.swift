@@ -59,3 +59,14 @@ func absolutePath(_ path: FilePath) -> FilePath {
   defer { free(here) }
   return FilePath(String(cString: here)).pushing(path).lexicallyNormalized()
 }
+
+/// Writes a file as a whole: beside its name first, then over what was there.
+func storeFile(_ bytes: UnsafeRawBufferPointer, as path: FilePath) throws(BootstrapError) {
+  do throws(PosixError) {
+    var file = try AtomicFile(path)
+    try file.descriptor.write(bytes)
+    try file.commit()
+  } catch {
+    throw .system(error)
+  }
+}

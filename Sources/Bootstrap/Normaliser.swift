@@ -27,6 +27,11 @@ public struct Normaliser: Sendable {
 
   /// The rules for what debootstrap leaves: the same, and the clean-up that mmdebstrap does itself.
   public static func debootstrap(epoch: Int64) -> Normaliser {
+    Normaliser(epoch: epoch, rules: backups + [("run/lock/*", .drop)] + leftovers)
+  }
+
+  /// The rules for what a root of Garboard's own leaves: what mmdebstrap removes itself, and no more.
+  static func native(epoch: Int64) -> Normaliser {
     Normaliser(epoch: epoch, rules: backups + leftovers)
   }
 
@@ -58,7 +63,6 @@ public struct Normaliser: Sendable {
     ("var/lib/apt/lists/auxfiles", .drop),
     ("var/lib/dbus/machine-id", .drop),
     ("etc/machine-id", .emptyContent),
-    ("run/lock/*", .drop),
     ("run/lock", .keep),
     ("run/*", .drop),
     ("tmp/*", .drop),

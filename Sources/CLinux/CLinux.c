@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <grp.h>
 #include <linux/close_range.h>
 #include <linux/openat2.h>
 #include <sched.h>
@@ -59,7 +60,7 @@ static int place(int descriptor, int target) {
 }
 
 // Runs in the child: only async-signal-safe calls.
-static int prepare_child(const struct garboard_spawn *what, pid_t parent) {
+static int prepare_child(const struct garboard_spawn *what, pid_t parent, int mapped) {
   for (int number = 1; number < NSIG; number++) {
     signal(number, SIG_DFL);
   }
@@ -67,6 +68,17 @@ static int prepare_child(const struct garboard_spawn *what, pid_t parent) {
   sigemptyset(&none);
   sigprocmask(SIG_SETMASK, &none, NULL);
   umask(022);
+  if (what->flags & GARBOARD_SPAWN_USER_NAMESPACE) {
+    // The other end is closed without a byte when there are no maps.
+    char byte;
+    ssize_t count;
+    do {
+      count = read(mapped, &byte, 1);
+    } while (count < 0 && errno == EINTR);
+    if (count != 1) _exit(127);
+    if (setgroups(0, NULL) != 0 || setresgid(0, 0, 0) != 0 || setresuid(0, 0, 0) != 0) return -1;
+  }
+  // A change of user would take this back.
   if (prctl(PR_SET_PDEATHSIG, SIGKILL) != 0) return -1;
   // In a new pid namespace the parent shows as 0 whether it lives or not.
   if (!(what->flags & GARBOARD_SPAWN_PID_NAMESPACE) && getppid() != parent) _exit(127);
@@ -79,7 +91,6 @@ static int prepare_child(const struct garboard_spawn *what, pid_t parent) {
   }
   // Whatever this process holds open without O_CLOEXEC stays here.
   syscall(SYS_close_range, 3U, ~0U, CLOSE_RANGE_CLOEXEC);
-  if (what->working_directory && chdir(what->working_directory) != 0) return -1;
   // Descriptors 0 to 2 must not be overwritten before they were copied.
   int streams[3] = {what->standard_input, what->standard_output, what->standard_error};
   for (int index = 0; index < 3; index++) {
@@ -94,6 +105,8 @@ static int prepare_child(const struct garboard_spawn *what, pid_t parent) {
   for (size_t index = 0; index < what->inherited_count; index++) {
     if (place(what->inherited[index], what->inherited[index]) < 0) return -1;
   }
+  if (what->root_directory && (chroot(what->root_directory) != 0 || chdir("/") != 0)) return -1;
+  if (what->working_directory && chdir(what->working_directory) != 0) return -1;
   return 0;
 }
 
@@ -110,6 +123,14 @@ pid_t garboard_start(const struct garboard_spawn *what) {
     return -1;
   }
   close(report[1]);
+  int mapped[2] = {-1, -1};
+  if ((what->flags & GARBOARD_SPAWN_USER_NAMESPACE) && pipe2(mapped, O_CLOEXEC) != 0) {
+    int saved = errno;
+    close(report[0]);
+    close(moved);
+    errno = saved;
+    return -1;
+  }
   sigset_t all, old;
   sigfillset(&all);
   pthread_sigmask(SIG_SETMASK, &all, &old);
@@ -117,9 +138,13 @@ pid_t garboard_start(const struct garboard_spawn *what) {
   unsigned long flags = SIGCHLD;
   if (what->flags & GARBOARD_SPAWN_MOUNT_NAMESPACE) flags |= CLONE_NEWNS;
   if (what->flags & GARBOARD_SPAWN_PID_NAMESPACE) flags |= CLONE_NEWPID;
+  if (what->flags & GARBOARD_SPAWN_IPC_NAMESPACE) flags |= CLONE_NEWIPC;
+  if (what->flags & GARBOARD_SPAWN_NAME_NAMESPACE) flags |= CLONE_NEWUTS;
+  if (what->flags & GARBOARD_SPAWN_USER_NAMESPACE) flags |= CLONE_NEWUSER;
   pid_t child = (pid_t)syscall(SYS_clone, flags, NULL, NULL, NULL, 0UL);
   if (child == 0) {
-    if (prepare_child(what, parent) == 0) {
+    if (mapped[1] >= 0) close(mapped[1]);
+    if (prepare_child(what, parent, mapped[0]) == 0) {
       execve(what->path, what->arguments, what->environment);
     }
     int error = errno;
@@ -130,12 +155,26 @@ pid_t garboard_start(const struct garboard_spawn *what) {
   int saved = errno;
   pthread_sigmask(SIG_SETMASK, &old, NULL);
   close(moved);
+  if (mapped[0] >= 0) close(mapped[0]);
   if (child < 0) {
+    if (mapped[1] >= 0) close(mapped[1]);
     close(report[0]);
     errno = saved;
     return -1;
   }
   int error = 0;
+  if (mapped[1] >= 0) {
+    int failed = what->map_users ? what->map_users(child, what->context) : 0;
+    if (failed == 0 && write(mapped[1], "", 1) != 1) failed = errno;
+    close(mapped[1]);
+    if (failed != 0) {
+      close(report[0]);
+      while (waitpid(child, NULL, 0) < 0 && errno == EINTR) {
+      }
+      errno = failed;
+      return -1;
+    }
+  }
   ssize_t count;
   do {
     count = read(report[0], &error, sizeof error);
@@ -149,3 +188,10 @@ pid_t garboard_start(const struct garboard_spawn *what) {
   }
   return child;
 }
+
+int garboard_mount(const char *source, const char *target, const char *type, unsigned long flags,
+                   const char *data) {
+  return mount(source, target, type, flags, data);
+}
+
+int garboard_unmount(const char *target) { return umount2(target, MNT_DETACH | UMOUNT_NOFOLLOW); }

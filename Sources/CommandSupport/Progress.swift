@@ -9,6 +9,10 @@ public final class Progress: Sendable {
   private struct State {
     var title: String
     var total: UInt64?
+    /// How often something new was begun.
+    var part = 0
+    /// When that was.
+    var start = ContinuousClock.now
     var drawer: Worker?
   }
 
@@ -47,6 +51,17 @@ public final class Progress: Sendable {
   /// Sets how many bytes there are in all, once it is known.
   public func setTotal(_ total: UInt64?) { state.withLock { $0.total = total } }
 
+  /// Begins another piece of the work, with bytes and a time of its own.
+  public func begin(_ title: String, total: UInt64? = nil) {
+    state.withLock { state in
+      state.title = title
+      state.total = total
+      state.part += 1
+      state.start = .now
+      bytes.store(0, ordering: .relaxed)
+    }
+  }
+
   /// Takes the line away. Call it when the work is done, and when it failed.
   public func finish() {
     let drawer = state.withLock { state in
@@ -60,14 +75,18 @@ public final class Progress: Sendable {
   }
 
   private func draw() {
-    let clock = ContinuousClock()
-    let start = clock.now
     var meter = RateMeter()
+    var part = 0
     let interval = style == .plain ? Duration.seconds(5) : .milliseconds(100)
     while isDone.wait(atMost: interval, { $0 ? true : nil }) == nil {
-      let elapsed = clock.now - start
-      let done = bytes.load(ordering: .relaxed)
-      let (title, total) = state.withLock { ($0.title, $0.total) }
+      let (title, total, done, now, start) = state.withLock {
+        ($0.title, $0.total, bytes.load(ordering: .relaxed), $0.part, $0.start)
+      }
+      if now != part {
+        part = now
+        meter = RateMeter()
+      }
+      let elapsed = ContinuousClock.now - start
       let line = ProgressLine(
         title: title, done: done, total: total, rate: meter.rate(done, at: elapsed), elapsed: elapsed)
       if style == .plain {

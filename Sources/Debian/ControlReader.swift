@@ -18,6 +18,8 @@ public struct SyntaxError: Error, Sendable, Equatable {
     case notASourceLine(String)
     /// A `[` that no `]` closes, or a quote that is not closed.
     case unclosed(String)
+    /// The bytes are not what was once parsed: a cache file that was changed.
+    case damaged
   }
 
   /// The file's name, for messages.
@@ -47,6 +49,7 @@ extension SyntaxError: CustomStringConvertible {
       case .missingField(let name): "the field \(name) is missing"
       case .badValue(let field, let value): "\"\(value.prefix(100))\" is no value for \(field)"
       case .notASourceLine(let word): "\"\(word.prefix(100))\" where deb or deb-src was expected"
+      case .damaged: "the cached file is damaged: remove it"
       case .unclosed(let mark): "a \(mark) that is not closed"
       }
     return "\(file):\(line): \(what)"

@@ -1,4 +1,6 @@
-/// What an archive says of one of its suites: the head of `Release` or `InRelease`.
+public import Digest
+
+/// What an archive says of one of its suites: `Release` or `InRelease`.
 ///
 /// Signatures are not checked here: whoever installs from the archive does that.
 public struct ReleaseFile: Sendable, Equatable {
@@ -12,6 +14,31 @@ public struct ReleaseFile: Sendable, Equatable {
   public var date: Int64?
   /// When it should no longer be believed, in seconds since 1970.
   public var validUntil: Int64?
+  /// What the archive is called: `Debian`.
+  public var label: String?
+  /// Whether apt prefers every other source to this one (`NotAutomatic`): experimental.
+  public var isNotAutomatic = false
+  /// Whether apt upgrades from it what came from it (`ButAutomaticUpgrades`): backports.
+  public var upgradesAutomatically = false
+  /// Whether the files are also there under their hashes.
+  public var hasByHash = false
+  /// The architectures that it has.
+  public var architectures: [String] = []
+  /// Whether packages for all architectures are in the index of each (`No-Support-for-Architecture-all`),
+  /// and not in one of their own.
+  public var keepsAllInEach = false
+  /// The components that it has.
+  public var components: [String] = []
+  /// The files that it vouches for, by their paths below it.
+  public var files: [String: File] = [:]
+
+  /// A file that a Release file vouches for.
+  public struct File: Sendable, Equatable {
+    /// Its size in bytes.
+    public var size: UInt64
+    /// What it must be.
+    public var sha256: Digest
+  }
 
   /// Reads either form; the armour of `InRelease` is skipped.
   ///
@@ -50,6 +77,21 @@ public struct ReleaseFile: Sendable, Equatable {
     codename = text("Codename")
     date = try time("Date")
     validUntil = try time("Valid-Until")
+    label = text("Label")
+    isNotAutomatic = text("NotAutomatic") == "yes"
+    upgradesAutomatically = text("ButAutomaticUpgrades") == "yes"
+    hasByHash = text("Acquire-By-Hash") == "yes"
+    architectures = paragraph.words(of: "Architectures") ?? []
+    components = paragraph.words(of: "Components") ?? []
+    keepsAllInEach = text("No-Support-for-Architecture-all") == "Packages" || !architectures.contains("all")
+    for line in paragraph.lines(of: "SHA256") ?? [] where !line.isEmpty {
+      let words = line.split { $0 == " " || $0 == "\t" }
+      guard words.count == 3, let size = UInt64(words[1]), let sum = try? Digest("sha256:" + words[0]) else {
+        throw SyntaxError(
+          file: file, line: paragraph.line(of: "SHA256") ?? 0, .badValue(field: "SHA256", value: line))
+      }
+      files[String(words[2])] = File(size: size, sha256: sum)
+    }
   }
 
   /// What is signed in a clear-signed message (RFC 4880, section 7), or all of it.

@@ -16,6 +16,10 @@ public struct FetchError: Error, Sendable, Equatable {
     case stalled(seconds: Int)
     /// The connection broke after `received` bytes, and what the server sent then was another file.
     case changed(received: UInt64)
+    /// The answer has another size than the file must have; a page of HTML, when it looks like one.
+    case wrongSize(expected: UInt64, received: UInt64, isPage: Bool)
+    /// The answer has the right size and the wrong digest.
+    case wrongDigest
   }
 
   /// The URL that was asked for, without a user's name and password.
@@ -23,7 +27,8 @@ public struct FetchError: Error, Sendable, Equatable {
   /// Why it failed.
   public var reason: Reason
 
-  init(_ url: String, _ reason: Reason) {
+  /// A failure of `url`, which must be without a user's name and password.
+  public init(_ url: String, _ reason: Reason) {
     self.url = url
     self.reason = reason
   }
@@ -33,7 +38,7 @@ public struct FetchError: Error, Sendable, Equatable {
     switch reason {
     case .status(let code): [408, 425, 429, 500, 502, 503, 504].contains(code)
     case .connection, .stalled: true
-    case .malformedURL, .refusedRedirect, .untrusted, .changed: false
+    case .malformedURL, .refusedRedirect, .untrusted, .changed, .wrongSize, .wrongDigest: false
     }
   }
 }
@@ -49,6 +54,10 @@ extension FetchError: CustomStringConvertible {
     case .stalled(let seconds): "can't fetch \(url): nothing came for \(seconds) seconds"
     case .changed(let received):
       "can't fetch \(url): the connection broke after \(received) bytes, and the file is another one now"
+    case .wrongSize(let expected, let received, let isPage):
+      "refused \(url): the server sent \(isPage ? "a page of HTML" : "\(received) bytes") "
+        + "instead of the file of \(expected) bytes"
+    case .wrongDigest: "refused \(url): it is not the file that the index names (its SHA-256 differs)"
     }
   }
 

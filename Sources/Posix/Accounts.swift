@@ -12,6 +12,18 @@ public func userNumber(named name: String) -> UInt32? {
   }
 }
 
+/// The name that this machine gives to a user; nil when it knows none.
+public func userName(_ number: UInt32) -> String? {
+  var record = passwd()
+  var found: UnsafeMutablePointer<passwd>?
+  return withUnsafeTemporaryAllocation(of: CChar.self, capacity: 65_536) { buffer in
+    guard let start = buffer.baseAddress, getpwuid_r(number, &record, start, buffer.count, &found) == 0,
+      found != nil, let name = record.pw_name
+    else { return nil }
+    return String(cString: name)
+  }
+}
+
 /// The number that this machine gives to a group's name; nil when it knows none.
 public func groupNumber(named name: String) -> UInt32? {
   var record = group()

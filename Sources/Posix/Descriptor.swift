@@ -82,11 +82,7 @@ extension Descriptor {
   }
 
   /// The current size in bytes.
-  public func size() throws(PosixError) -> UInt64 {
-    var status = stat()
-    try check("read the size of", "a file") { fstat(raw, &status) }
-    return UInt64(status.st_size)
-  }
+  public func size() throws(PosixError) -> UInt64 { try fileSize(raw) }
 
   /// Whether it is a regular file, which can be read at any offset.
   public func isRegularFile() throws(PosixError) -> Bool {
@@ -102,6 +98,13 @@ extension Descriptor {
   public func truncate(to size: UInt64) throws(PosixError) {
     try check("set the size of", "a file") { ftruncate(raw, off_t(size)) }
   }
+}
+
+/// The size of an open file that the caller owns, in bytes.
+public func fileSize(_ raw: Int32) throws(PosixError) -> UInt64 {
+  var status = stat()
+  try check("read the size of", "a file") { fstat(raw, &status) }
+  return UInt64(status.st_size)
 }
 
 /// read(2) once, at the current position of a descriptor that the caller owns; 0 at the end.

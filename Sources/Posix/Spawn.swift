@@ -24,6 +24,12 @@ public struct Command: Sendable {
     public static let processes = Isolation(rawValue: GARBOARD_SPAWN_PID_NAMESPACE)
     /// Its own session: keys pressed on the terminal don't reach it.
     public static let session = Isolation(rawValue: GARBOARD_SPAWN_NEW_SESSION)
+    /// Its shared memory, semaphores and message queues are its own.
+    public static let communication = Isolation(rawValue: GARBOARD_SPAWN_IPC_NAMESPACE)
+    /// The machine's name may be changed for it alone.
+    public static let names = Isolation(rawValue: GARBOARD_SPAWN_NAME_NAMESPACE)
+    /// It is root among ids that stand for others outside: `Command.identities`.
+    public static let users = Isolation(rawValue: GARBOARD_SPAWN_USER_NAMESPACE)
   }
 
   /// The absolute path of the program.
@@ -44,6 +50,10 @@ public struct Command: Sendable {
   public var inherited: [Int32] = []
   /// The namespaces that it gets.
   public var isolation: Isolation = []
+  /// What the ids of its user namespace stand for; needed for `.users`.
+  public var identities: IdentityMaps?
+  /// The directory that it sees as `/`; `program` and `workingDirectory` are looked up in it.
+  public var root: FilePath?
 
   /// `program` with `arguments`, in an environment of `environment` alone.
   public init(_ program: FilePath, _ arguments: [String], environment: [String] = Command.cleanEnvironment) {
@@ -74,6 +84,10 @@ public struct Command: Sendable {
     defer { if let directory { free(directory) } }
     let path = strdup(program.string)
     defer { free(path) }
+    let root = root.map { strdup($0.string) }
+    defer { if let root { free(root) } }
+    let mapping = identities.map { Unmanaged.passRetained(IdentityMapping($0)) }
+    defer { mapping?.release() }
     var process: pid_t = -1
     var code: Int32 = 0
     arguments.withUnsafeMutableBufferPointer { argv in
@@ -90,6 +104,11 @@ public struct Command: Sendable {
           what.inherited = inherited.baseAddress
           what.inherited_count = inherited.count
           what.flags = isolation.rawValue
+          what.root_directory = root.flatMap { UnsafePointer($0) }
+          if let mapping {
+            what.map_users = IdentityMapping.apply
+            what.context = mapping.toOpaque()
+          }
           process = garboard_start(&what)
           code = errno
         }

@@ -2,6 +2,7 @@ public import ArgumentParser
 public import Bootstrap
 import CommandSupport
 import Debian
+import Fetch
 import Image
 import OCI
 import Posix
@@ -11,7 +12,6 @@ import Synchronization
 import SystemPackage
 
 /// A Debian base image from a mirror.
-@main
 struct GarboardBootstrap: GarboardTool {
   static let name = "garboard-bootstrap"
   static let abstract = "Make a Debian base image from a mirror"
@@ -28,6 +28,9 @@ struct GarboardBootstrap: GarboardTool {
       "garboard-bootstrap --slim --include ca-certificates -t debian:slim -o images:slim trixie"),
     Example("A plain tar of the build set", "garboard-bootstrap --variant buildd trixie trixie.tar.zst"),
     Example(
+      "Which packages an image would have, and why; the list is kept",
+      "garboard-bootstrap --simulate --variant important --include nginx --lock trixie.lock trixie"),
+    Example(
       "By debootstrap, with a command run in it before it is packed",
       "garboard-bootstrap --engine debootstrap --customize-hook 'touch \"$1/etc/made-here\"' trixie t.oci.tar"
     ),
@@ -36,9 +39,14 @@ struct GarboardBootstrap: GarboardTool {
   @OptionGroup var common: CommonOptions
   @OptionGroup(title: "Image") var image: ImageOptions
   @OptionGroup(title: "Packages") var packages: PackageOptions
+  @OptionGroup(title: "Plan") var planning: PlanOptions
+  @OptionGroup(title: "Plan") var cache: CacheOptions
 
-  @Option(help: "What makes the system: mmdebstrap or debootstrap.")
-  var engine = EngineName.mmdebstrap
+  @Option(help: "What makes the system: native, mmdebstrap or debootstrap.")
+  var engine = EngineName.native
+
+  @Option(help: "Where the engine native makes the system: auto, memory or disk ($TMPDIR).")
+  var storage = NativeEngine.Storage.auto
 
   @Option(
     help: ArgumentHelp(
@@ -56,6 +64,11 @@ struct GarboardBootstrap: GarboardTool {
   var mirror: [String] = []
 
   mutating func run() throws {
+    if planning.simulate { return try simulate() }
+    if engine != .native, let option = planning.usedOption {
+      throw ValidationError(
+        "\(option) needs --simulate: the engine \(engine.rawValue) chooses packages itself.")
+    }
     if let destination { image.output.insert(destination, at: 0) }
     let destinations = try image.destinations()
     if common.json, destinations.contains(.stream) {
@@ -68,12 +81,13 @@ struct GarboardBootstrap: GarboardTool {
     let progress = Progress("bootstrap \(suite)")
     defer { progress.finish() }
     let isVerbose = common.verbose > 0
-    let bootstrapper = Bootstrapper(
-      request, engine: engine.engine,
+    var bootstrapper = Bootstrapper(
+      request, engine: engine.engine(storage: storage, jobs: common.jobs),
       observer: BootstrapObserver(
         line: { if isVerbose { Console.shared.verbose($0) } }, phase: { progress.setTitle("\($0)") }))
     let list = try bootstrapper.mirrors()
     for notice in list.notices { Console.shared.notice(notice) }
+    if engine == .native { try prepareNative(&bootstrapper, list, progress) }
     var plan = try image.rootfsImage(
       to: destinations, createdBy: ([Self.name, suite] + packages.words).joined(separator: " "),
       common: common, progress: progress)
@@ -81,7 +95,7 @@ struct GarboardBootstrap: GarboardTool {
       plan.platform = Platform(debianArchitecture: name)
     }
     var inventory: PackageInventory?
-    let made = try bootstrapper.run { tree in
+    let made = try bootstrapper.run(from: list) { tree in
       let given = try image.givenTime()
       let epoch = tree.epoch
       plan.created = { _ in given ?? CreationTime(seconds: epoch) }
@@ -98,6 +112,43 @@ struct GarboardBootstrap: GarboardTool {
   }
 }
 
+extension GarboardBootstrap {
+  /// Chooses packages, and has them fetched when the work starts.
+  private func prepareNative(
+    _ bootstrapper: inout Bootstrapper, _ mirrors: MirrorList, _ progress: Progress
+  ) throws {
+    try bootstrapper.engine.check(bootstrapper.request)
+    let cache = try PackageCache(cache.directory)
+    progress.setTitle("planning \(suite)")
+    let plan = try planning.plan(bootstrapper.request, mirrors: { mirrors }, cache: cache)
+    bootstrapper.request.sourceDateEpoch = bootstrapper.request.sourceDateEpoch ?? plan.date
+    var fetch = PackageFetch(into: cache)
+    fetch.isOffline = planning.offline
+    fetch.transfer.onRetry = { Console.shared.verbose("\($0), again after \($1)") }
+    fetch.onTotal = { [suite] in progress.begin("fetching packages of \(suite)", total: $0) }
+    fetch.onBytes = { progress.add($0) }
+    bootstrapper.engine = NativeEngine(storage: storage, jobs: common.jobs) { [fetch, suite] _ in
+      let files = try fetch.fetch(plan)
+      progress.begin("bootstrap \(suite)")
+      return NativeEngine.Packages(plan, files: files)
+    }
+  }
+
+  /// Prints the plan and makes nothing.
+  private func simulate() throws {
+    var request = packages.request(suite: suite)
+    request.mirrors = mirror
+    let progress = Progress("planning \(suite)")
+    defer { progress.finish() }
+    let bootstrapper = Bootstrapper(request, engine: engine.engine())
+    let plan = try planning.plan(
+      request, mirrors: { try bootstrapper.mirrors() }, cache: try PackageCache(cache.directory))
+    progress.finish()
+    try PlanOptions.present(plan, isJSON: common.json)
+  }
+}
+
 extension EngineName: ExpressibleByArgument {}
+extension NativeEngine.Storage: ExpressibleByArgument {}
 extension BootstrapRequest.Variant: ExpressibleByArgument {}
 extension BootstrapRequest.Mode: ExpressibleByArgument {}

@@ -22,7 +22,7 @@ func listing(
   _ request: BootstrapRequest, _ name: EngineName = .mmdebstrap,
   _ observer: BootstrapObserver = BootstrapObserver()
 ) throws -> TreeListing {
-  try Bootstrapper(request, engine: name.engine, observer: observer).run {
+  try Bootstrapper(request, engine: name.engine(), observer: observer).run {
     try TreeListing.of(try $0.entries())
   }
 }

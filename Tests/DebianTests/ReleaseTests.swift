@@ -30,7 +30,7 @@ import Testing
       Date: Sat, 09 Aug 2025 11:12:13 UTC
       Valid-Until: Sat, 16 Aug 2025 11:12:13 UTC
       SHA256:
-       abc 1 main/x
+       \(String(repeating: "0", count: 64)) 1 main/x
       -----BEGIN PGP SIGNATURE-----
 
       Date: no

@@ -17,6 +17,7 @@ private let floors: [Set<String>] = [
 private let sameFloor: [String: Set<String>] = [
   "Codec": ["Posix"],
   "Archive": ["Posix", "Codec"],
+  "Bootstrap": ["Fetch"],
   "SizeReport": ["Image"],
   "Squash": ["Image"],
   "ContextBuild": ["Image", "Fetch"],

@@ -42,6 +42,7 @@ public final class DebianArchive: Sendable {
   public let suite: String
   /// The `Date` of its Release file, in seconds since 1970.
   public let date: Int64
+  private let releaseFields: [String]
   /// The public key, in armour.
   public var keyring: FilePath { folder.appending("archive-key.asc") }
   /// The archive's root as a `file:` URI.
@@ -52,11 +53,15 @@ public final class DebianArchive: Sendable {
   /// - Parameters:
   ///   - isSigned: whether there is an `InRelease`; without one only `Release` is there.
   ///   - date: the `Date` of its Release file, in seconds since 1970.
+  ///   - releaseFields: further fields of its Release file, as `Valid-Until: …`; one named as another takes
+  ///     its place.
   /// - Throws: `DebianArchiveError` with what a program said.
   public init(
-    suite: String = "trixie", packages: [Package], isSigned: Bool = true, date: Int64 = 1_790_000_000
+    suite: String = "trixie", packages: [Package], isSigned: Bool = true, date: Int64 = 1_790_000_000,
+    releaseFields: [String] = []
   ) throws {
     self.suite = suite
+    self.releaseFields = releaseFields
     self.date = date
     folder = FilePath("/tmp").appending(temporaryName("archive"))
     try makeDirectories(folder.appending("pool/main"))
@@ -111,7 +116,13 @@ public final class DebianArchive: Sendable {
     let day = try run(
       "date", package: "coreutils", ["-u", "-d", "@\(date)", "+%a, %d %b %Y %H:%M:%S UTC"])
     var release = "Origin: Debian\nLabel: Debian\nSuite: \(suite)\nCodename: \(suite)\n"
-    release += "Date: \(day)Architectures: \(architecture)\nComponents: main\nSHA256:\n"
+    release += "Date: \(day)Architectures: \(architecture)\nComponents: main\n"
+    for field in releaseFields {
+      let name = field.prefix { $0 != ":" } + ":"
+      release = release.split(separator: "\n").filter { !$0.hasPrefix(name) }.joined(separator: "\n")
+      release += "\n" + field + "\n"
+    }
+    release += "SHA256:\n"
     for name in ["Packages", "Packages.gz"] {
       let path = dists.pushing(FilePath(place)).appending(name)
       let sum = try run("sha256sum", package: "coreutils", [path.string]).prefix(64)

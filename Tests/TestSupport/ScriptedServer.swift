@@ -5,19 +5,19 @@ import SystemPackage
 
 /// An HTTP server on 127.0.0.1 that answers each connection's one request as a test says, wrong ways
 /// included.
-final class ScriptedServer: Sendable {
+public final class ScriptedServer: Sendable {
   /// One connection: what was asked, and the way to answer.
-  struct Connection {
+  public struct Connection {
     /// Which connection this is, from 0.
-    let number: Int
+    public let number: Int
     /// The request's first line and header.
-    let request: String
+    public let request: String
     fileprivate let descriptor: Int32
 
     /// Sends text as it is; a client that hung up is no error.
-    func send(_ text: String) { send(Array(text.utf8)) }
+    public func send(_ text: String) { send(Array(text.utf8)) }
     /// Sends bytes as they are.
-    func send(_ bytes: [UInt8]) {
+    public func send(_ bytes: [UInt8]) {
       var done = 0
       while done < bytes.count {
         let count = bytes.withUnsafeBytes {
@@ -28,13 +28,13 @@ final class ScriptedServer: Sendable {
       }
     }
     /// Sends a whole answer.
-    func answer(_ status: String, _ headers: [String] = [], _ body: [UInt8] = []) {
+    public func answer(_ status: String, _ headers: [String] = [], _ body: [UInt8] = []) {
       let lines = ["HTTP/1.1 \(status)", "Content-Length: \(body.count)", "Connection: close"] + headers
       send(lines.joined(separator: "\r\n") + "\r\n\r\n")
       send(body)
     }
     /// The value of a field of the request's header.
-    func header(_ name: String) -> String? {
+    public func header(_ name: String) -> String? {
       let prefix = name.lowercased() + ": "
       return request.split(separator: "\r\n").first { $0.lowercased().hasPrefix(prefix) }
         .map { String($0.dropFirst(prefix.count)) }
@@ -45,12 +45,12 @@ final class ScriptedServer: Sendable {
   private let worker: Worker
   private let log: Log
   /// The port on 127.0.0.1.
-  let port: UInt16
+  public let port: UInt16
 
   private final class Log: Sendable { let requests = Mutex<[String]>([]) }
 
   /// Starts to answer.
-  init(_ answer: @escaping @Sendable (Connection) -> Void) throws {
+  public init(_ answer: @escaping @Sendable (Connection) -> Void) throws {
     let listener = socket(AF_INET, Int32(SOCK_STREAM.rawValue) | Int32(SOCK_CLOEXEC.rawValue), 0)
     var address = sockaddr_in()
     address.sin_family = sa_family_t(AF_INET)
@@ -88,10 +88,10 @@ final class ScriptedServer: Sendable {
   }
 
   /// What was asked so far, in order.
-  var requests: [String] { log.requests.withLock { $0 } }
+  public var requests: [String] { log.requests.withLock { $0 } }
 
   /// The URL of a path.
-  func url(_ path: String = "/file") -> String { "http://127.0.0.1:\(port)\(path)" }
+  public func url(_ path: String = "/file") -> String { "http://127.0.0.1:\(port)\(path)" }
 
   private static func readRequest(_ descriptor: Int32) -> String {
     var bytes: [UInt8] = []

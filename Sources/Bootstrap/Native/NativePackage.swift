@@ -1,0 +1,43 @@
+import Debian
+import Posix
+import Synchronization
+
+/// A package of a plan, opened: where its parts are and what it says about itself.
+final class NativePackage: Sendable {
+  /// The file, for messages.
+  let file: String
+  /// The open file, which the process owns until its end.
+  let raw: Int32
+  let archive: DebArchive
+  let control: PackageControl
+  /// Whether it is installed before there is a system.
+  let isEssential: Bool
+  /// Whether it was not asked for, but is needed by another.
+  let isAutomatic: Bool
+
+  init(_ package: RootOrder.Package) throws {
+    file = package.file
+    raw = package.descriptor
+    isEssential = package.isEssential
+    isAutomatic = package.isAutomatic
+    archive = try DebArchive(raw, name: file)
+    control = try PackageControl(raw, archive, file: file)
+  }
+
+  /// Opens packages in up to `jobs` threads, and gives them in the order in which they are installed, the
+  /// essential ones first.
+  static func open(_ packages: [RootOrder.Package], jobs: Int) throws -> [NativePackage] {
+    let opened = Mutex([NativePackage?](repeating: nil, count: packages.count))
+    try inThreads(jobs, count: packages.count) {
+      { index in
+        let made = try NativePackage(packages[index])
+        opened.withLock { $0[index] = made }
+      }
+    }
+    let all = opened.withLock { $0.compactMap { $0 } }
+    return [true, false].flatMap { isEssential in
+      let stage = all.filter { $0.isEssential == isEssential }
+      return PackageOrder.sorted(stage.map(\.control)).map { stage[$0] }
+    }
+  }
+}

@@ -1,0 +1,48 @@
+import CLinux
+import Glibc
+import SystemPackage
+
+/// Opens a directory below an open one as if that were `/`: symlinks on the way are followed, but never
+/// out of it (openat2(2), `RESOLVE_IN_ROOT`). An empty path is the directory itself.
+///
+/// - Throws: `PosixError`; function not implemented before Linux 5.6.
+public func openDirectory(
+  inRoot root: Int32, _ path: [UInt8], shown: @autoclosure () -> String
+) throws(PosixError) -> Descriptor {
+  let flags = UInt64(O_RDONLY | O_DIRECTORY | O_CLOEXEC)
+  let path = path.isEmpty ? [0x2e] : path
+  while true {
+    let raw = path.withName {
+      garboard_openat2(root, $0, flags, 0, GARBOARD_RESOLVE_IN_ROOT | GARBOARD_RESOLVE_NO_MAGICLINKS)
+    }
+    if raw >= 0 { return Descriptor(owning: raw) }
+    // EAGAIN: something was renamed meanwhile.
+    let error = Errno(rawValue: errno)
+    if error != .resourceTemporarilyUnavailable && error != .interrupted {
+      throw PosixError("open", shown(), error)
+    }
+  }
+}
+
+extension Relative {
+  /// A new file with all its permissions at once, for processes without a umask; nil when the name is
+  /// taken.
+  public func createFile(
+    _ name: [UInt8], mode: UInt16, shown: @autoclosure () -> String
+  ) throws(PosixError) -> Descriptor? {
+    do throws(PosixError) {
+      let raw = try name.withName { name throws(PosixError) in
+        try check("create", shown()) {
+          openat(directory, name, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, mode_t(mode))
+        }
+      }
+      return Descriptor(owning: raw)
+    } catch {
+      if error.errno == .fileExists { return nil }
+      throw error
+    }
+  }
+}
+
+/// Takes away no permission of what this process makes: it says all modes itself.
+public func clearUmask() { umask(0) }
