@@ -219,7 +219,7 @@ public struct Squasher {
     for (index, layer) in image.layers.enumerated() {
       open.append(
         try OpenLayer(
-          reading(layer, index), try layer.open(), ahead: Self.mostAhead / count, tap: { read($0.count) }))
+          reading(layer, index), try layer.open(), ahead: mostAhead / max(1, count), tap: { read($0.count) }))
     }
     let merge = DirectMerge(
       open, temporaryDirectory: temporaryDirectory(), memory: options.spoolMemory, metadata: metadata,
@@ -240,8 +240,9 @@ public struct Squasher {
 
   /// The most layers that are read side by side: each has threads and buffers of its own.
   private static let mostLayersAtOnce = 32
-  /// How many bytes are decompressed ahead of the merge, in all layers together.
-  private static let mostAhead = 12 << 20
+  /// How many bytes are decompressed ahead of the merge, in all layers together: while the data of one layer
+  /// go through, the others' threads work ahead. Less where the compressor's blocks take the memory.
+  private var mostAhead: Int { (options.compression.blockSize ?? 0) > 1 << 20 ? 16 << 20 : 64 << 20 }
 
   /// How metadata is changed on the way out.
   private var metadata: (inout Entry) -> Void {

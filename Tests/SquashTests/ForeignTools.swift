@@ -45,7 +45,8 @@ extension TreeListing {
       .withoutEmptyAttributes
   }
 
-  private var withoutEmptyAttributes: TreeListing {
+  /// Without attributes that have no value.
+  var withoutEmptyAttributes: TreeListing {
     var listing = self
     for index in listing.lines.indices {
       listing.lines[index].fields.removeAll { $0.name.hasPrefix("xattr:") && $0.value == "-" }
