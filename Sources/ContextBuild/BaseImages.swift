@@ -35,7 +35,8 @@ struct BaseImages {
         say where it is with --build-context \(name)=oci-archive:FILE (or oci:DIR:TAG)
         """)
     }
-    return .image(try ImageSource(try ImageLocation(text, for: .input), remote: remote).select(platform: platform))
+    return .image(
+      try ImageSource(try ImageLocation(text, for: .input), remote: remote).select(platform: platform))
   }
 
   private func context(named name: String) -> String? {

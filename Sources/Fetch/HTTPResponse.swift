@@ -94,7 +94,8 @@ public final class HTTPResponse: ByteSource {
         throw FetchError(url, .malformedURL("the field \(field.name) would have a control character"))
       }
       // libcurl takes a semicolon for a field without value.
-      fields = curl_slist_append(fields, field.value.isEmpty ? "\(field.name);" : "\(field.name): \(field.value)")
+      fields = curl_slist_append(
+        fields, field.value.isEmpty ? "\(field.name);" : "\(field.name): \(field.value)")
     }
     // Without a round trip before content is sent.
     fields = curl_slist_append(fields, "Expect:")

@@ -79,7 +79,8 @@ extension ImageSource {
       documents.append(
         ImageCopyPlan.CopiedDocument(
           descriptor: OCI.Descriptor(
-            manifest.content.mediaType, digest: manifest.digest, size: manifest.size, platform: image.platform),
+            manifest.content.mediaType, digest: manifest.digest, size: manifest.size, platform: image.platform
+          ),
           bytes: manifest.bytes))
     }
     if images.count > 1 {

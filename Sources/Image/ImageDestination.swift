@@ -44,7 +44,8 @@ public struct BlobToCopy: Sendable {
 
   /// A blob.
   public init(
-    _ descriptor: OCI.Descriptor, origin: Reference? = nil, progress: @escaping @Sendable (Int) -> Void = { _ in },
+    _ descriptor: OCI.Descriptor, origin: Reference? = nil,
+    progress: @escaping @Sendable (Int) -> Void = { _ in },
     open: @escaping @Sendable () throws -> any ByteSource
   ) {
     self.descriptor = descriptor

@@ -115,7 +115,8 @@ final class LayoutDestination: ImageDestination, @unchecked Sendable {
         if try !isStored(file, size: try blob.file.descriptor.size()) { try blob.file.commit(as: file) }
       }
       for blob in kept where try !holds(blob) {
-        throw ImageError(.blob(blob.digest, problem: "was removed by somebody else meanwhile"), at: path.string)
+        throw ImageError(
+          .blob(blob.digest, problem: "was removed by somebody else meanwhile"), at: path.string)
       }
       if !isLayout { try write(LayoutVersion.bytes, to: LayoutVersion.fileName) }
       let before = index

@@ -66,7 +66,9 @@ final class Authorizer: Sendable {
       return Credentials.basicField(user, password)
     }
     return try asking.withLock { _ in
-      if let token = state.withLock({ $0.tokens[scopes] }), token.expires > .now { return "Bearer " + token.value }
+      if let token = state.withLock({ $0.tokens[scopes] }), token.expires > .now {
+        return "Bearer " + token.value
+      }
       return "Bearer " + (try newToken(challenge, scopes, origin))
     }
   }
@@ -101,7 +103,9 @@ final class Authorizer: Sendable {
 
   // MARK: Tokens
 
-  private func newToken(_ challenge: Challenge, _ scopes: Set<Scope>, _ origin: ServerURL.Origin) throws -> String {
+  private func newToken(_ challenge: Challenge, _ scopes: Set<Scope>, _ origin: ServerURL.Origin) throws
+    -> String
+  {
     guard let text = challenge.parameters["realm"], let realm = ServerURL(text) else {
       throw refused("the registry names no token server that can be asked")
     }
@@ -112,7 +116,8 @@ final class Authorizer: Sendable {
     var wanted = Set(scopes.map(\.text))
     // What the registry asks for may be named otherwise than we do; only of the kind that we need.
     if let asked = challenge.parameters["scope"] {
-      wanted.formUnion(asked.split(separator: " ").map(String.init).filter { $0.hasPrefix("repository:") }.prefix(8))
+      wanted.formUnion(
+        asked.split(separator: " ").map(String.init).filter { $0.hasPrefix("repository:") }.prefix(8))
     }
     let response: HTTPResponse
     if case .identityToken(let token)? = credentials {
@@ -126,7 +131,8 @@ final class Authorizer: Sendable {
       throw refused(
         credentials == nil
           ? "\(who) gives no token without credentials (\(FetchError.phrase(response.status)))"
-          : "\(who) doesn't take the credentials for \(endpoint.host) (\(FetchError.phrase(response.status)))")
+          : "\(who) doesn't take the credentials for \(endpoint.host) (\(FetchError.phrase(response.status)))"
+      )
     }
     guard let answer = try? JSONValue(parsing: body).object,
       let token = answer["token"]?.string ?? answer["access_token"]?.string, !token.isEmpty,
@@ -135,7 +141,8 @@ final class Authorizer: Sendable {
     // Without a word it is a minute; and renewed before it ends.
     let seconds = max(1, min(answer["expires_in"]?.integer ?? 60, 86_400))
     state.withLock { state in
-      state.tokens[scopes] = Token(value: token, expires: .now + .seconds(seconds) - .seconds(min(10, seconds / 4)))
+      state.tokens[scopes] = Token(
+        value: token, expires: .now + .seconds(seconds) - .seconds(min(10, seconds / 4)))
       if case .identityToken? = credentials, let next = answer["refresh_token"]?.string, !next.isEmpty {
         state.identity = next
       }
@@ -169,7 +176,9 @@ final class Authorizer: Sendable {
       var request = HTTPRequest("GET", url.description)
       if let authorization { request.add("Authorization", authorization) }
       let response = try send(request, to: url)
-      guard (301...308).contains(response.status), let location = response.field("location") else { return response }
+      guard (301...308).contains(response.status), let location = response.field("location") else {
+        return response
+      }
       guard let next = url.resolving(location), next.origin == realm.origin else {
         throw refused("the token server \(realm.origin) leads elsewhere, where nobody is asked")
       }

@@ -9,7 +9,8 @@ enum Base64 {
       let part = bytes[start..<min(start + 3, bytes.count)]
       let word = part.reduce(UInt32(0)) { $0 << 8 | UInt32($1) } << (8 * (3 - UInt32(part.count)))
       for index in 0..<4 {
-        text.append(index <= part.count ? alphabet[Int(word >> (18 - 6 * UInt32(index)) & 63)] : UInt8(ascii: "="))
+        text.append(
+          index <= part.count ? alphabet[Int(word >> (18 - 6 * UInt32(index)) & 63)] : UInt8(ascii: "="))
       }
     }
     return String(decoding: text, as: UTF8.self)

@@ -27,7 +27,8 @@ struct BlobUpload {
     switch response.status {
     case 200:
       if let found = response.contentLength, found != size {
-        throw client.error(.protocolViolation("has the blob \(digest) with \(found) bytes instead of \(size)"))
+        throw client.error(
+          .protocolViolation("has the blob \(digest) with \(found) bytes instead of \(size)"))
       }
       return true
     case 404: return false

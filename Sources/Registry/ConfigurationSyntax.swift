@@ -25,7 +25,9 @@ extension RegistriesConfiguration {
         table = "registry.mirror"
         entries[entries.count - 1].mirrors.append(Place())
       case .list(let name), .table(let name):
-        if name.hasPrefix("registries.") { throw refused("[\(name)] is of version 1, which is not supported") }
+        if name.hasPrefix("registries.") {
+          throw refused("[\(name)] is of version 1, which is not supported")
+        }
         if ["registry", "registry.mirror"].contains(name) { throw refused("[\(name)] must be [[\(name)]]") }
         table = name
       case .key(let key, let value):

@@ -13,7 +13,9 @@ struct CredentialHelper {
   init(name: String) throws {
     guard !name.isEmpty, name.utf8.count <= 100,
       name.utf8.allSatisfy({ isAlphanumeric($0) || [0x2d, 0x2e, 0x5f].contains($0) })
-    else { throw RegistryError(.helper("\"\(name.prefix(100))\"", problem: "has no name of a program"), at: "") }
+    else {
+      throw RegistryError(.helper("\"\(name.prefix(100))\"", problem: "has no name of a program"), at: "")
+    }
     let program = "docker-credential-" + name
     let folders = (environmentVariable("PATH") ?? "/usr/local/bin:/usr/bin:/bin").split(separator: ":")
     let found = folders.filter { $0.hasPrefix("/") }.map { FilePath(String($0)).appending(program) }

@@ -36,7 +36,8 @@ struct CredentialFiles: Sendable {
     } else {
       files.append(FilePath("/run/containers").appending("\(userIdentifier())").appending("auth.json"))
     }
-    let docker = environmentVariable("DOCKER_CONFIG").map { FilePath($0) } ?? homeDirectory().appending(".docker")
+    let docker =
+      environmentVariable("DOCKER_CONFIG").map { FilePath($0) } ?? homeDirectory().appending(".docker")
     files.append(docker.appending("config.json"))
     self.files = files
   }
@@ -116,7 +117,8 @@ struct CredentialFiles: Sendable {
       }
       let password = bytes[(colon + 1)...].filter { $0 != 0 }
       return .basic(
-        user: String(decoding: bytes[..<colon], as: UTF8.self), password: String(decoding: password, as: UTF8.self))
+        user: String(decoding: bytes[..<colon], as: UTF8.self),
+        password: String(decoding: password, as: UTF8.self))
     }
     if let user = entry["username"]?.string, let password = entry["password"]?.string {
       return .basic(user: user, password: password)

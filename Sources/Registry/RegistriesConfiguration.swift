@@ -42,7 +42,8 @@ struct RegistriesConfiguration: Sendable {
 
   private static func usualFiles() throws -> [FilePath] {
     if let file = environmentVariable("CONTAINERS_REGISTRIES_CONF") { return [FilePath(file)] }
-    let base = environmentVariable("XDG_CONFIG_HOME").map { FilePath($0) } ?? homeDirectory().appending(".config")
+    let base =
+      environmentVariable("XDG_CONFIG_HOME").map { FilePath($0) } ?? homeDirectory().appending(".config")
     var folders = [FilePath("/etc/containers"), base.appending("containers")]
     let users = folders[1].appending("registries.conf")
     if try readSmallFile(users) != nil { folders[0] = folders[1] }
@@ -50,7 +51,9 @@ struct RegistriesConfiguration: Sendable {
     for folder in [FilePath("/etc/containers"), folders[1]] {
       let parts = folder.appending("registries.conf.d")
       guard let directory = try? openFile(parts, .directory) else { continue }
-      let names = try listDirectory(directory.raw, shown: parts.string).map { String(decoding: $0, as: UTF8.self) }
+      let names = try listDirectory(directory.raw, shown: parts.string).map {
+        String(decoding: $0, as: UTF8.self)
+      }
       files += names.filter { $0.hasSuffix(".conf") }.sorted().map { parts.appending($0) }
     }
     return files
@@ -95,7 +98,9 @@ struct RegistriesConfiguration: Sendable {
     let name = reference.name
     var best: (entry: Entry, length: Int)?
     for entry in entries {
-      guard let length = Self.length(of: entry.prefix, in: name), length > best?.length ?? -1 else { continue }
+      guard let length = Self.length(of: entry.prefix, in: name), length > best?.length ?? -1 else {
+        continue
+      }
       best = (entry, length)
     }
     guard let best else { return nil }
@@ -125,7 +130,8 @@ struct RegistriesConfiguration: Sendable {
     }
     let moved: Reference
     do { moved = try Reference(location + rest) } catch {
-      throw RegistryError(.refusedURL("registries.conf leads to \(location + rest): \(error)"), at: "\(reference)")
+      throw RegistryError(
+        .refusedURL("registries.conf leads to \(location + rest): \(error)"), at: "\(reference)")
     }
     var endpoint = plain(moved, insecure)
     endpoint.isInsecure = endpoint.isInsecure || place.isInsecure

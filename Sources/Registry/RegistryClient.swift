@@ -43,7 +43,9 @@ final class RegistryClient: Sendable {
         throw error(.refusedURL("\(endpoint.host) is no host"))
       }
       var candidates = [ServerURL.Origin(isSecure: true, host: host, port: port ?? 443)]
-      if endpoint.allowsPlain { candidates.append(ServerURL.Origin(isSecure: false, host: host, port: port ?? 80)) }
+      if endpoint.allowsPlain {
+        candidates.append(ServerURL.Origin(isSecure: false, host: host, port: port ?? 80))
+      }
       var retry = 0
       while true {
         var failure: FetchError?
@@ -51,7 +53,9 @@ final class RegistryClient: Sendable {
           do {
             let response = try http.send(
               HTTPRequest("GET", "\(candidate)/v2/"), verifiesPeer: !endpoint.isInsecure)
-            if response.status == 401 { authorizer.note(Challenge.parse(response.fields("www-authenticate"))) }
+            if response.status == 401 {
+              authorizer.note(Challenge.parse(response.fields("www-authenticate")))
+            }
             _ = try? response.readAll(limit: 64 << 10)
             origin = candidate
             return candidate
@@ -100,7 +104,8 @@ final class RegistryClient: Sendable {
       var failure: FetchError
       do {
         let response = try sendOnce(method, url, fields, scopes, body)
-        guard [408, 429, 500, 502, 503, 504].contains(response.status), retry < retries ?? settings.retries else {
+        guard [408, 429, 500, 502, 503, 504].contains(response.status), retry < retries ?? settings.retries
+        else {
           return response
         }
         failed = response
@@ -160,7 +165,9 @@ final class RegistryClient: Sendable {
       if redirects > Self.redirects { throw error(.refusedURL("the registry redirects too often")) }
       let next = try follow(location, from: url)
       if next.origin != url.origin { authorization = nil }
-      if next.origin == home, authorization == nil { authorization = try authorizer.field(scopes, origin: home) }
+      if next.origin == home, authorization == nil {
+        authorization = try authorizer.field(scopes, origin: home)
+      }
       url = next
     }
   }
@@ -190,7 +197,8 @@ final class RegistryClient: Sendable {
 
   /// What the registry says in an error's content, in one line.
   private func refusal(_ response: HTTPResponse) -> String {
-    guard let bytes = try? response.readAll(limit: 64 << 10), let json = try? JSONValue(parsing: bytes).object,
+    guard let bytes = try? response.readAll(limit: 64 << 10),
+      let json = try? JSONValue(parsing: bytes).object,
       let errors = json["errors"]?.array
     else { return "" }
     let words = errors.prefix(3).compactMap { $0.object?["message"]?.string ?? $0.object?["code"]?.string }

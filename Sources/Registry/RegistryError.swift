@@ -41,7 +41,8 @@ extension RegistryError: CustomStringConvertible {
       case .notFound(let what): what
       case .unauthorized(let what): what
       case .refused(let request, let status, let words):
-        "the registry answered \(request) with \(FetchError.phrase(status))" + (words.isEmpty ? "" : ": \(words)")
+        "the registry answered \(request) with \(FetchError.phrase(status))"
+          + (words.isEmpty ? "" : ": \(words)")
       case .protocolViolation(let what): "the registry \(what)"
       case .refusedURL(let what): what
       case .configuration(let file, let problem): "\(file): \(problem)"

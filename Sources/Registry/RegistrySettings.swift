@@ -41,5 +41,7 @@ struct Endpoint: Hashable, Sendable {
   }
 
   /// Whether plain HTTP may be spoken.
-  var allowsPlain: Bool { isInsecure || ServerURL.hostAndPort(host).map { ServerURL.isLoopback($0.host) } ?? false }
+  var allowsPlain: Bool {
+    isInsecure || ServerURL.hostAndPort(host).map { ServerURL.isLoopback($0.host) } ?? false
+  }
 }

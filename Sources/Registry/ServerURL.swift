@@ -81,7 +81,8 @@ struct ServerURL: Hashable, Sendable, CustomStringConvertible {
     if text.hasPrefix("["), bracket == nil { return nil }
     if let colon = text.lastIndex(of: ":"), bracket.map({ colon > $0 }) ?? true {
       let digits = text[text.index(after: colon)...]
-      guard digits.utf8.allSatisfy({ (0x30...0x39).contains($0) }), let number = UInt16(digits), number > 0 else {
+      guard digits.utf8.allSatisfy({ (0x30...0x39).contains($0) }), let number = UInt16(digits), number > 0
+      else {
         return nil
       }
       port = number
@@ -90,7 +91,9 @@ struct ServerURL: Hashable, Sendable, CustomStringConvertible {
     let isAllowed: Bool
     if let bracket {
       guard text.index(after: bracket) == host.endIndex else { return nil }
-      isAllowed = host.dropFirst().dropLast().utf8.allSatisfy { $0 == 0x3a || isHexadecimal($0) || $0 == 0x2e }
+      isAllowed = host.dropFirst().dropLast().utf8.allSatisfy {
+        $0 == 0x3a || isHexadecimal($0) || $0 == 0x2e
+      }
     } else {
       isAllowed = host.utf8.allSatisfy { isAlphanumeric($0) || $0 == 0x2d || $0 == 0x2e || $0 == 0x5f }
     }

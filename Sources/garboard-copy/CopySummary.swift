@@ -25,12 +25,17 @@ struct CopySummary {
       let layers = image.manifest.content.layers
       for (index, layer) in layers.enumerated() {
         let words = history.count == layers.count ? history[index].createdBy ?? "" : ""
-        table.add(["\(index + 1)", layer.digest.short, formatSize(layer.size), words.split(separator: "\n").first.map(String.init) ?? ""])
+        table.add([
+          "\(index + 1)", layer.digest.short, formatSize(layer.size),
+          words.split(separator: "\n").first.map(String.init) ?? "",
+        ])
       }
       table.add(["", "total", formatSize(layers.reduce(0) { $0 &+ $1.size })])
       lines += table.lines(indent: 1, limit: width)
     }
-    var table = Table([.left("destination"), .right("copied"), .right("there"), .right("mounted"), .left("digest")])
+    var table = Table([
+      .left("destination"), .right("copied"), .right("there"), .right("mounted"), .left("digest"),
+    ])
     for (tally, output) in zip(tallies, outputs) {
       table.add([
         "\(tally.location)", formatSize(tally.moved.bytes), formatSize(tally.present.bytes),

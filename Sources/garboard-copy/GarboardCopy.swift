@@ -22,7 +22,8 @@ struct GarboardCopy: GarboardTool {
     Example("From an archive into a layout", "garboard-copy app.oci.tar oci:layout:app"),
     Example("One platform of several", "garboard-copy --platform linux/amd64 app.oci.tar amd64.oci.tar"),
     Example("Compressed by zstd instead", "garboard-copy --recompress zstd app.oci.tar small.oci.tar"),
-    Example("An archive that docker loads, and a layout", "garboard-copy app.oci.tar app.docker.tar oci:layout:app"),
+    Example(
+      "An archive that docker loads, and a layout", "garboard-copy app.oci.tar app.docker.tar oci:layout:app"),
   ]
 
   @OptionGroup var common: CommonOptions

@@ -104,7 +104,8 @@ struct GarboardReport: GarboardTool {
     var earlier: ImageReport?
     let remote = registries.stores(common)
     if let compare {
-      let image = try ImageSource(try ImageLocation(compare, for: .input), remote: remote).select(platform: platform)
+      let image = try ImageSource(try ImageLocation(compare, for: .input), remote: remote).select(
+        platform: platform)
       let report = try analysed(image, compare)
       for notice in report.notices { Console.shared.notice("\(compare): \(notice)") }
       documents.append(document(image, report, [], location: compare))

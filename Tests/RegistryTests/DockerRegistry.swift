@@ -17,6 +17,7 @@ final class DockerRegistry: Sendable {
   let port: UInt16
   private let door: Door
   private let process = Mutex<ChildProcess?>(nil)
+  private let keeper = Keeper()
 
   /// `127.0.0.1:PORT`.
   var host: String { "127.0.0.1:\(port)" }
@@ -54,21 +55,59 @@ final class DockerRegistry: Sendable {
 
   /// Starts it, and waits until it listens.
   func start() throws {
-    let command = Command(
-      try Tool.find("docker-registry"), ["serve", directory.appending("config.yml").string])
-    let started = try command.start()
+    let program = try Tool.find("docker-registry")
+    let command = Command(program, ["serve", directory.appending("config.yml").string])
+    let started = try keeper.start(command)
     process.withLock { $0 = started }
     try waitForPort(port)
   }
 
   /// Kills it without a word.
   func stop() {
-    guard let running = process.withLock({ process in
-      defer { process = nil }
-      return process
-    }) else { return }
+    guard
+      let running = process.withLock({ process in
+        defer { process = nil }
+        return process
+      })
+    else { return }
     running.signal(SIGKILL)
     _ = try? running.wait()
+  }
+}
+
+/// A thread that programs are started from: they are killed when the thread ends that started them.
+final class Keeper: Sendable {
+  private struct State {
+    var wanted: Command?
+    var started: Result<ChildProcess, PosixError>?
+    var isOver = false
+  }
+  private let state: Monitor<State>
+  private let worker: Worker
+
+  init() {
+    let state = Monitor(State())
+    self.state = state
+    worker = Worker {
+      while let command = state.wait({ state -> Command?? in
+        if state.isOver { return .some(nil) }
+        return state.wanted.take().map { .some($0) }
+      }) {
+        let result: Result<ChildProcess, PosixError>
+        do throws(PosixError) { result = .success(try command.start()) } catch { result = .failure(error) }
+        state.change { $0.started = result }
+      }
+    }
+  }
+
+  deinit {
+    state.change { $0.isOver = true }
+    try? worker.join()
+  }
+
+  func start(_ command: Command) throws -> ChildProcess {
+    state.change { $0.wanted = command }
+    return try state.wait { $0.started.take() }.get()
   }
 }
 
@@ -150,23 +189,18 @@ struct SampleImage {
       '\(tools)/garboard-import' -q one base:1 -o base.oci.tar
       printf 'FROM base:1\\nCOPY two /\\nCMD ["/usr/data"]\\n' >Dockerfile
       '\(tools)/garboard-scratch' -q -f Dockerfile --build-context base:1=oci-archive:base.oci.tar . \
-        --cache cache --compression none -o oci:layout:app -o oci-archive:app.oci.tar:app
+        --cache cache -o oci:layout:app -o oci-archive:app.oci.tar:app
       """
     try Tool.check("sh", ["-euc", script], in: directory.path)
-    digest = try Self.digest(ofLayout: layout)
+    digest = try Self.digest(ofLayout: directory.appending("layout"))
   }
 
   /// The digest of the only image of a layout.
   static func digest(ofLayout path: FilePath) throws -> String {
     let index = String(decoding: try readBytes(path.appending("index.json")), as: UTF8.self)
-    guard let start = index.range(of: "\"digest\":\"") else { return "" }
+    guard let start = index.firstRange(of: "\"digest\":\"") else { return "" }
     return String(index[start.upperBound...].prefix { $0 != "\"" })
   }
-}
-
-extension String {
-  /// Where a text is in this one.
-  func range(of text: String) -> Range<String.Index>? { firstRange(of: text) }
 }
 
 /// Runs garboard-copy with nothing of this machine's settings.
@@ -175,10 +209,9 @@ func copy(
   _ arguments: String..., home: TemporaryDirectory? = nil, environment: [String] = []
 ) throws -> Tool.Result {
   let home = try home ?? TemporaryDirectory()
-  return try garboard(
-    "garboard-copy", ["--quiet"] + arguments,
-    environment: environment + [
-      "HOME=\(home.path)", "XDG_RUNTIME_DIR=\(home.path)",
-      "CONTAINERS_REGISTRIES_CONF=\(environment.contains { $0.hasPrefix("CONTAINERS_REGISTRIES_CONF") } ? "" : "/dev/null")",
-    ].filter { !$0.hasSuffix("=") })
+  var all = environment + ["HOME=\(home.path)", "XDG_RUNTIME_DIR=\(home.path)"]
+  if !environment.contains(where: { $0.hasPrefix("CONTAINERS_REGISTRIES_CONF=") }) {
+    all.append("CONTAINERS_REGISTRIES_CONF=/dev/null")
+  }
+  return try garboard("garboard-copy", ["--quiet"] + arguments, environment: all)
 }

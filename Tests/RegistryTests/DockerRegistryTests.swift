@@ -176,7 +176,9 @@ struct DockerRegistryTests {
     succeed(
       try copy(
         place, "oci:\(other.appending("three")):x",
-        environment: ["DOCKER_CONFIG=\(other.appending("docker"))", "PATH=\(other.appending("bin")):/usr/bin:/bin"]))
+        environment: [
+          "DOCKER_CONFIG=\(other.appending("docker"))", "PATH=\(other.appending("bin")):/usr/bin:/bin",
+        ]))
     #expect(try SampleImage.digest(ofLayout: other.appending("three")) == image.digest)
   }
 
@@ -201,11 +203,12 @@ struct DockerRegistryTests {
     let directory = try TemporaryDirectory()
     let base = "docker://\(registry.host)/tools"
     try directory.write("root/etc/file", "text")
+    try directory.write("run", "#!/bin/sh\n")
     try directory.write("Dockerfile", "FROM \(registry.host)/tools/import:1\nCOPY root/etc/file /copied\n")
     let commands: [(String, [String])] = [
       ("garboard-import", ["root", "-o", "\(base)/import:1"]),
       ("garboard-scratch", ["-f", "Dockerfile", ".", "--cache", "cache", "-o", "\(base)/scratch:1"]),
-      ("garboard-scratch", ["root/etc/file:/f", "-o", "\(base)/file:1", "--platform", "linux/amd64"]),
+      ("garboard-scratch", ["run:/run", "-o", "\(base)/file:1", "--platform", "linux/amd64"]),
       ("garboard-squash", ["\(base)/scratch:1", "-o", "\(base)/squash:1"]),
       ("garboard-report", ["--budget", "total<1MB", "\(base)/squash:1"]),
     ]
@@ -218,7 +221,8 @@ struct DockerRegistryTests {
     try Tool.check(
       "skopeo",
       [
-        "copy", "--quiet", "--src-tls-verify=false", "\(base)/squash:1", "oci:\(directory.appending("squash")):x",
+        "copy", "--quiet", "--src-tls-verify=false", "\(base)/squash:1",
+        "oci:\(directory.appending("squash")):x",
       ])
     let tree = try #require(
       try verify(image: "oci:\(directory.appending("squash"))", running: .nothing).first?.tree)
@@ -233,7 +237,7 @@ struct DockerRegistryTests {
     let pushes = (0..<2).map { _ in
       Worker {
         let result = try copy(image.archive.string, place)
-        if !result.status.isSuccess { throw ToolFailure(command: "garboard-copy", result: result) }
+        #expect(result.status.isSuccess, "\(result.errorText)")
       }
     }
     for push in pushes { try push.join() }
