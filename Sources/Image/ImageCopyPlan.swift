@@ -112,6 +112,13 @@ extension ImageSource {
     try walk(top, depth: 1, &plan)
     let digests = Set(plan.documents.map(\.descriptor.digest))
     plan.images = images.filter { digests.contains($0.digest) }
+    // Configurations were read already.
+    for image in plan.images {
+      let config = image.config
+      for index in plan.blobs.indices where plan.blobs[index].descriptor.digest == config.digest {
+        plan.blobs[index].open = { MemorySource(config.bytes) }
+      }
+    }
     return plan
   }
 

@@ -73,22 +73,26 @@ final class Authorizer: Sendable {
     }
   }
 
-  /// Answers a 401: what was sent before is forgotten. Nil when there is nothing else to send.
+  /// Answers a 401: what was sent before is forgotten. Nil when there is nothing else to send; `isNew` when it
+  /// was got for this answer, and not by another thread meanwhile.
   ///
   /// - Parameter rejected: the field that was refused; nil for none.
   func answer(
     _ challenges: [Challenge], _ scopes: Set<Scope>, rejected: String?, origin: ServerURL.Origin
-  ) throws -> String? {
+  ) throws -> (field: String, isNew: Bool)? {
     note(challenges)
     guard challenges.contains(where: { ["basic", "bearer"].contains($0.scheme) }) else {
       throw refused("the registry asks for credentials in a way that isn't known")
     }
-    state.withLock { state in
+    let isNew = state.withLock { state in
+      guard let token = state.tokens[scopes] else { return true }
       // Another thread may have got a new one meanwhile.
-      if let token = state.tokens[scopes], rejected == "Bearer " + token.value { state.tokens[scopes] = nil }
+      guard rejected == "Bearer " + token.value else { return rejected == nil }
+      state.tokens[scopes] = nil
+      return true
     }
-    let field = try field(scopes, origin: origin)
-    return field == rejected ? nil : field
+    guard let field = try field(scopes, origin: origin), field != rejected else { return nil }
+    return (field, isNew)
   }
 
   /// Whether there are credentials for the registry.

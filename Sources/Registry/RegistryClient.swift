@@ -128,7 +128,7 @@ final class RegistryClient: Sendable {
     let home = try base()
     var url = first
     var authorization = url.origin == home ? try authorizer.field(scopes, origin: home) : nil
-    var hasAnswered = false
+    var answers = 0
     var redirects = 0
     while true {
       var request = HTTPRequest(method, url.description)
@@ -144,7 +144,7 @@ final class RegistryClient: Sendable {
         }
         let challenges = Challenge.parse(response.fields("www-authenticate"))
         let words = refusal(response)
-        guard !hasAnswered,
+        guard answers < 5,
           let next = try authorizer.answer(challenges, scopes, rejected: authorization, origin: home)
         else {
           let why =
@@ -153,8 +153,9 @@ final class RegistryClient: Sendable {
             : "the registry wants credentials, and there are none for \(endpoint.host)"
           throw error(.unauthorized(why + (words.isEmpty ? "" : ": \(words)")))
         }
-        hasAnswered = true
-        authorization = next
+        // One of our own that is refused is the last; another thread's may have ended on the way.
+        answers = next.isNew ? 5 : answers + 1
+        authorization = next.field
         continue
       }
       let isRead = method == "GET" || method == "HEAD"

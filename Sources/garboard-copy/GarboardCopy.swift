@@ -87,7 +87,7 @@ struct GarboardCopy: GarboardTool {
     let writer = try ImageWriter(destinations: named, tags: tags, remote: remote)
     let progress = Progress("Copying \(source)", total: total(plan, places.count))
     defer { progress.finish() }
-    let copier = ImageCopier(to: writer, jobs: max(4, common.jobs)) { progress.add($0) }
+    let copier = ImageCopier(to: writer, jobs: common.givenJobs ?? 4) { progress.add($0) }
     var images = plan.images.map { ImageToStore(config: $0.config, manifest: $0.manifest) }
     let outputs: [StoredOutput]
     if let recompress {

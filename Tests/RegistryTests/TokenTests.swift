@@ -18,7 +18,8 @@ struct TokenTests {
     let layout = home.appending("back")
     let host = tls ? "127.0.0.1:\(registry.ports[3])" : registry.host
     let result = try copy(
-      "--cacert", registry.authority.authority.string, "docker://\(host)/\(mode)/app:1", "oci:\(layout):x",
+      "--jobs", "1", "--cacert", registry.authority.authority.string, "docker://\(host)/\(mode)/app:1",
+      "oci:\(layout):x",
       home: home)
     let digest = result.status.isSuccess ? try SampleImage.digest(ofLayout: layout) : nil
     if digest == nil { #expect(!FileExists.at(layout.appending("index.json"))) }
