@@ -19,7 +19,11 @@ struct GarboardCopy: GarboardTool {
     Credentials are those of docker login and podman login.
     """
   static let examples = [
-    Example("From an archive into a layout", "garboard-copy app.oci.tar oci:layout:app"),
+    Example("To a registry", "garboard-copy app.oci.tar docker://localhost:5000/team/app:1"),
+    Example("From a registry into a layout", "garboard-copy docker://localhost:5000/team/base:1 oci:layout:base"),
+    Example(
+      "From one repository to another, which moves nothing",
+      "garboard-copy docker://localhost:5000/team/base:1 docker://localhost:5000/other/base:1"),
     Example("One platform of several", "garboard-copy --platform linux/amd64 app.oci.tar amd64.oci.tar"),
     Example("Compressed by zstd instead", "garboard-copy --recompress zstd app.oci.tar small.oci.tar"),
     Example(
