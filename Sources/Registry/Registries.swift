@@ -16,6 +16,8 @@ public final class Registries: RemoteStores {
     self.settings = settings
     var options = TransferOptions()
     options.retries = settings.retries
+    // A registry may be silent while it hashes what it got.
+    options.stallTimeout = 120
     http = HTTPClient(options: options, authorities: settings.authorities?.string)
   }
 

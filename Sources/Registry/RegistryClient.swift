@@ -66,7 +66,8 @@ final class RegistryClient: Sendable {
             if case .noTLS = error.reason { failure = error }
           }
         }
-        guard let failure, failure.isTransient, retry < settings.retries else {
+        // Who was never there is not waited for as long.
+        guard let failure, failure.isTransient, retry < min(3, settings.retries) else {
           throw error(.fetch(failure ?? FetchError(endpoint.host, .connection("there is no way to it"))))
         }
         if case .noTLS = failure.reason, candidates.count == 1 { throw error(failure) }

@@ -20,7 +20,8 @@ struct GarboardCopy: GarboardTool {
     """
   static let examples = [
     Example("To a registry", "garboard-copy app.oci.tar docker://localhost:5000/team/app:1"),
-    Example("From a registry into a layout", "garboard-copy docker://localhost:5000/team/base:1 oci:layout:base"),
+    Example(
+      "From a registry into a layout", "garboard-copy docker://localhost:5000/team/base:1 oci:layout:base"),
     Example(
       "From one repository to another, which moves nothing",
       "garboard-copy docker://localhost:5000/team/base:1 docker://localhost:5000/other/base:1"),
