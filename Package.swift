@@ -77,6 +77,7 @@ let package = Package(
       "Squash",
       ["Image", "OCI", "Dockerfile", "Debian", "Rootfs", "Archive", "Codec", "Digest", "Posix", system]),
     module("Fetch", ["CCurl", "Posix", system]),
+    module("Registry", ["Fetch", "Image", "OCI", "Digest", "Posix", system]),
     module(
       "ContextBuild",
       [
@@ -92,7 +93,7 @@ let package = Package(
       "CommandSupport",
       [
         "Posix", "Digest", "Codec", "Archive", "Rootfs", "OCI", "Dockerfile", "Image", "SizeReport", "Fetch",
-        "SBOM", argumentParser, system,
+        "Registry", "SBOM", argumentParser, system,
       ]),
     tool("garboard", ["Posix"]),
     tool(
@@ -122,6 +123,8 @@ let package = Package(
         "SizeReport",
       ]),
 
+    tool("garboard-copy", ["Image", "OCI", "Codec", "Digest", "Posix"]),
+
     // Tests.
     .target(
       name: "TestSupport",
@@ -148,6 +151,7 @@ let package = Package(
     tests(
       "ImageTests", ["Image", "ELF", "OCI", "Dockerfile", "Rootfs", "Archive", "Codec", "Digest", "Posix"]),
     tests("FetchTests", ["Fetch", "Posix"]),
+    tests("RegistryTests", ["Registry", "Fetch", "Image", "OCI", "Digest", "Posix", system]),
     tests("BootstrapTests", ["Bootstrap", "Debian", "Digest", "Fetch", "Archive", "Posix", "Rootfs"]),
     tests("SizeReportTests", ["SizeReport", "Image", "OCI", "Rootfs", "Archive", "Digest", "Posix", system]),
     tests(

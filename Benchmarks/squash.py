@@ -43,9 +43,10 @@ def umoci(work, layout):
         umoci unpack --image "$1:image" "$2"
         umoci init --layout "$4"; umoci new --image "$4:1"
         umoci unpack --image "$4:1" "$3"; rm -rf "$3/rootfs"; mv "$2/rootfs" "$3/rootfs"
-        umoci repack --image "$4:1" "$3"; rm -rf "$2" "$3"'''
+        umoci repack --image "$4:1" "$3"'''
     return Candidate(
-        "umoci unpack, repack", ["sh", "-c", script, "sh", layout, first, second, result], made=[result])
+        "umoci unpack, repack", ["sh", "-c", script, "sh", layout, first, second, result],
+        prepare=lambda: subprocess.run(["rm", "-rf", first, second], check=True), made=[result])
 
 
 def buildah(work, layout):

@@ -8,6 +8,7 @@ public import Posix
 public final class TarReader: SparseSource {
   private let stream: TarStream
   private let limits: ArchiveLimits
+  private let mayEndInData: Bool
   private let notice: (String) -> Void
   private var globals = PaxAttributes()
   private var count: UInt64 = 0
@@ -31,11 +32,15 @@ public final class TarReader: SparseSource {
 
   /// Reads `source`, which gives an uncompressed tar.
   ///
-  /// - Parameter notice: takes remarks about what is odd but harmless.
+  /// - Parameters:
+  ///   - mayEndInData: whether the archive may end with the last file's data, not filled up to a block, as
+  ///     umoci 0.4.7 writes layers. Only where something else shows that it is whole.
+  ///   - notice: takes remarks about what is odd but harmless.
   public init(
-    _ source: any ByteSource, limits: ArchiveLimits = ArchiveLimits(),
+    _ source: any ByteSource, limits: ArchiveLimits = ArchiveLimits(), mayEndInData: Bool = false,
     notice: @escaping (String) -> Void = { _ in }
   ) {
+    self.mayEndInData = mayEndInData
     stream = TarStream(source)
     self.limits = limits
     self.notice = notice
@@ -153,8 +158,10 @@ public final class TarReader: SparseSource {
     position = 0
     size = 0
     if left > 0 { try skip(exactly: left) }
-    // Some writers (umoci 0.4.7) end with the last file's data, as others do without end blocks.
-    if last > 0, try !stream.skip(last) { notice("the last file's data are not filled up to a block") }
+    if last > 0, try !stream.skip(last) {
+      if !mayEndInData { throw error(.truncated("a file's data")) }
+      notice("the last file's data are not filled up to a block")
+    }
   }
 
   private func skip(_ size: UInt64) throws { try skip(exactly: size + Self.padding(size)) }

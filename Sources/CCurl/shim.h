@@ -32,3 +32,12 @@ static inline CURLcode garboard_curl_get_offset(CURL *handle, CURLINFO info, cur
 
 // The result of a finished transfer, which is in a union.
 static inline CURLcode garboard_curl_result(const CURLMsg *message) { return message->data.result; }
+
+static inline CURLcode garboard_curl_set_offset(CURL *handle, CURLoption option, curl_off_t value) {
+  return (curl_easy_setopt)(handle, option, value);
+}
+
+// What is sent is pulled by this; the same type as what takes data.
+static inline CURLcode garboard_curl_set_read(CURL *handle, garboard_curl_write read) {
+  return (curl_easy_setopt)(handle, CURLOPT_READFUNCTION, read);
+}

@@ -27,7 +27,7 @@ public final class Decompressor: ByteSource {
   ///     data of no known format, and empty data, are taken as they are.
   ///   - limits: how far the data may expand.
   ///   - threaded: whether to decompress ahead of the reader on a thread.
-  ///   - ahead: how many bytes ahead at most, from 64 KiB to 1 MiB.
+  ///   - ahead: how many bytes ahead at most, from 64 KiB.
   ///   - tap: is called with each piece of compressed data that was read, in order, each byte once, up to
   ///     the end of the source. When a read has returned 0 all calls are done. On the thread, if there is one.
   ///   - observer: is called with each piece of decompressed data, in order, each byte once; all calls are

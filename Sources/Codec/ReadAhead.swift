@@ -80,8 +80,8 @@ final class Chunk {
 
 /// What the threads and the reader share.
 final class ReadAheadQueue: @unchecked Sendable {
-  private static let bufferCount = 4
   private let chunkSize: Int
+  private let bufferCount: Int
 
   private struct State {
     var unused: Int
@@ -100,16 +100,17 @@ final class ReadAheadQueue: @unchecked Sendable {
 
   /// - Parameter ahead: the most bytes that are decompressed ahead of the reader.
   init(ahead: Int) {
-    chunkSize = max(16 << 10, min(Chunk.capacity, ahead / Self.bufferCount))
-    monitor = Monitor(State(unused: Self.bufferCount))
+    chunkSize = max(16 << 10, min(Chunk.capacity, ahead / 4))
+    bufferCount = max(4, ahead / chunkSize)
+    monitor = Monitor(State(unused: bufferCount))
   }
 
   /// For the thread: a buffer to fill, once there is one; nil when the reader is gone.
   func takeFree() -> Chunk? {
-    let chunkSize = chunkSize
+    let (chunkSize, bufferCount) = (chunkSize, bufferCount)
     return monitor.wait(isQuiet: true) { state -> Chunk?? in
       if state.cancelled { return .some(nil) }
-      if state.starved, state.free.count < Self.bufferCount / 2 { return nil }
+      if state.starved, state.free.count < bufferCount / 2 { return nil }
       state.starved = false
       if let chunk = state.free.popLast() { return chunk }
       if state.unused == 0 {
@@ -176,10 +177,11 @@ final class ReadAheadQueue: @unchecked Sendable {
 
   /// For the reader and the observer: gives a buffer back.
   func putFree(_ chunk: Chunk) {
+    let bufferCount = bufferCount
     monitor.changeQuietly { state in
       chunk.users -= 1
       if chunk.users == 0 { state.free.append(chunk) }
-      return state.starved && state.free.count >= Self.bufferCount / 2
+      return state.starved && state.free.count >= bufferCount / 2
     }
   }
 

@@ -58,10 +58,11 @@ public struct CommonOptions: ParsableArguments {
   @Flag(help: "Print one JSON document on standard output.")
   public var json = false
 
+  /// How many threads the user wants; nil when nothing was said.
   @Option(
     name: .customLong("jobs"),
     help: ArgumentHelp("How many threads work at once (default: the number of processors).", valueName: "n"))
-  var givenJobs: Int?
+  public var givenJobs: Int?
 
   /// How many threads work at once, at least 1.
   public var jobs: Int { givenJobs ?? processorCount() }

@@ -14,8 +14,8 @@ public struct ImageOptions: ParsableArguments {
     help: ArgumentHelp(
       "Where the image goes; may be repeated.",
       discussion: """
-        oci:DIR[:TAG], oci-archive:FILE[:TAG], docker-archive:FILE[:NAME:TAG], tar:FILE or rootfs:DIR. Without \
-        one of these, the name decides: *.oci.tar, *.docker.tar, *.tar[.gz|.xz|.zst|.bz2], else an OCI layout \
+        oci:DIR[:TAG], oci-archive:FILE[:TAG], docker-archive:FILE[:NAME:TAG], docker://HOST/NAME[:TAG], \
+        tar:FILE or rootfs:DIR. Without one of these, the name decides: *.oci.tar, *.docker.tar, *.tar[.gz|.xz|.zst|.bz2], else an OCI layout \
         directory. - writes a docker-archive to standard output.
         """,
       valueName: "dest"),
@@ -101,6 +101,9 @@ public struct ImageOptions: ParsableArguments {
     if let sbom { _ = try AtomicFile(sbom) }
     return try output.map { try ImageLocation($0, for: .output) }
   }
+
+  /// How registries are reached.
+  @OptionGroup public var registries: RegistryOptions
 
   /// Nothing given.
   public init() {}

@@ -19,6 +19,7 @@ extension ImageOptions {
       given ?? CreationTime(seconds: newest?.seconds ?? 0, nanoseconds: newest?.nanoseconds ?? 0)
     }
     image.references = tag
+    image.remote = registries.stores(common)
     image.compression = layerCompression
     image.jobs = common.jobs
     image.platform = platform

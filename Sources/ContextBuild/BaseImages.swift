@@ -9,6 +9,8 @@ import SystemPackage
 struct BaseImages {
   /// What users say that names stand for.
   let contexts: [String: String]
+  /// What reaches registries; nil where they can't be.
+  let remote: (any RemoteStores)?
 
   /// What a name stands for.
   enum Found {
@@ -22,18 +24,19 @@ struct BaseImages {
     if let given = context(named: name) {
       text = given
       if text.hasPrefix("oci-layout://") { text = "oci:" + text.dropFirst("oci-layout://".count) }
-      if text.hasPrefix("docker-image://") {
-        throw StepProblem("\(text): images of registries can't be fetched by this version")
-      }
+      if text.hasPrefix("docker-image://") { text = "docker://" + text.dropFirst("docker-image://".count) }
       if Self.isPlainDirectory(text) { return .directory(FilePath(text)) }
+    } else if !Self.isLocation(name), remote != nil {
+      text = "docker://" + name
     } else if !Self.isLocation(name) {
       throw StepProblem(
         """
-        "\(name)" is no stage, and images of registries can't be fetched by this version: \
+        "\(name)" is no stage, and images of registries can't be fetched here: \
         say where it is with --build-context \(name)=oci-archive:FILE (or oci:DIR:TAG)
         """)
     }
-    return .image(try ImageSource(try ImageLocation(text, for: .input)).select(platform: platform))
+    return .image(
+      try ImageSource(try ImageLocation(text, for: .input), remote: remote).select(platform: platform))
   }
 
   private func context(named name: String) -> String? {

@@ -1,5 +1,6 @@
 public import Codec
 public import Dockerfile
+public import Image
 public import OCI
 public import SystemPackage
 
@@ -35,6 +36,8 @@ public struct BuildRequest: Sendable {
   public var changes: [Instruction] = []
   /// Annotations of the manifest.
   public var annotations: [String: String] = [:]
+  /// What reaches registries; nil where they can't be.
+  public var remote: (any RemoteStores)?
 
   /// A build.
   public init(file: String, text: [UInt8], context: FilePath?) {

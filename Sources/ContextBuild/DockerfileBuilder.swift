@@ -55,7 +55,7 @@ public final class DockerfileBuilder {
     self.cache = LayerCache(
       cache: cache, isRead: request.usesCache, compression: request.compression, jobs: request.jobs)
     context = try request.context.map { try ContextTree($0, ignoring: request.ignored) }
-    images = BaseImages(contexts: request.contexts)
+    images = BaseImages(contexts: request.contexts, remote: request.remote)
     try plan.check(try plan.target(request.target))
   }
 

@@ -114,8 +114,8 @@ public final class Downloader {
       offset: received, validator: Transfer.Validator(), total: job.target.size, isChecked: true)
     let transfer = try Transfer(job.url, options, resume: received > 0 ? resume : nil)
     if job.buffer.isEmpty { job.buffer = .allocate(byteCount: 256 << 10, alignment: 16) }
-    transfer.destination = job.buffer
-    transfer.filled = 0
+    transfer.buffer.destination = job.buffer
+    transfer.buffer.filled = 0
     job.transfer = transfer
     guard curl_multi_add_handle(multi, transfer.handle) == CURLM_OK else {
       throw FetchError(withoutCredentials(job.url), .connection("libcurl could not be started"))
@@ -128,9 +128,9 @@ public final class Downloader {
   private func move(_ job: Job) throws -> Bool {
     guard let transfer = job.transfer else { return false }
     var hasMoved = false
-    while transfer.filled > 0 {
+    while transfer.buffer.filled > 0 {
       hasMoved = true
-      let count = transfer.filled
+      let count = transfer.buffer.filled
       let bytes = UnsafeRawBufferPointer(rebasing: job.buffer[..<count])
       let total = job.target.received + UInt64(count)
       if job.target.received == 0 { job.isPage = bytes.first { $0 > 0x20 } == 0x3c }
@@ -148,9 +148,9 @@ public final class Downloader {
       try job.target.receive(bytes)
       onBytes(count)
       job.retry = 0
-      transfer.filled = 0
-      transfer.drain()
-      if transfer.filled == 0 { transfer.unpause() }
+      transfer.buffer.filled = 0
+      transfer.buffer.drain()
+      if transfer.buffer.filled == 0 { transfer.unpause() }
     }
     return hasMoved
   }

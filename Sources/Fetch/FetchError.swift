@@ -12,6 +12,10 @@ public struct FetchError: Error, Sendable, Equatable {
     case connection(String)
     /// The server's certificate could not be trusted; the words are libcurl's.
     case untrusted(String)
+    /// The server speaks no TLS, or none that both know; the words are libcurl's.
+    case noTLS(String)
+    /// The answer has more bytes than are taken of its kind.
+    case tooLarge(limit: Int)
     /// Nothing came for so many seconds.
     case stalled(seconds: Int)
     /// The connection broke after `received` bytes, and what the server sent then was another file.
@@ -27,9 +31,9 @@ public struct FetchError: Error, Sendable, Equatable {
   /// Why it failed.
   public var reason: Reason
 
-  /// A failure of `url`, which must be without a user's name and password.
+  /// A failure of a request for `url`, whose user name and password are left out.
   public init(_ url: String, _ reason: Reason) {
-    self.url = url
+    self.url = withoutCredentials(url)
     self.reason = reason
   }
 
@@ -37,8 +41,8 @@ public struct FetchError: Error, Sendable, Equatable {
   public var isTransient: Bool {
     switch reason {
     case .status(let code): [408, 425, 429, 500, 502, 503, 504].contains(code)
-    case .connection, .stalled: true
-    case .malformedURL, .refusedRedirect, .untrusted, .changed, .wrongSize, .wrongDigest: false
+    case .connection, .noTLS, .stalled: true
+    case .malformedURL, .refusedRedirect, .untrusted, .changed, .tooLarge, .wrongSize, .wrongDigest: false
     }
   }
 }
@@ -50,7 +54,8 @@ extension FetchError: CustomStringConvertible {
     case .malformedURL(let why): "can't fetch \"\(url)\": \(why)"
     case .status(let code): "can't fetch \(url): the server answered \(Self.phrase(code))"
     case .refusedRedirect(let why): "can't fetch \(url): \(why)"
-    case .connection(let why), .untrusted(let why): "can't fetch \(url): \(why)"
+    case .connection(let why), .untrusted(let why), .noTLS(let why): "can't fetch \(url): \(why)"
+    case .tooLarge(let limit): "can't fetch \(url): the answer has more than \(limit) bytes"
     case .stalled(let seconds): "can't fetch \(url): nothing came for \(seconds) seconds"
     case .changed(let received):
       "can't fetch \(url): the connection broke after \(received) bytes, and the file is another one now"
@@ -61,7 +66,8 @@ extension FetchError: CustomStringConvertible {
     }
   }
 
-  private static func phrase(_ code: Int) -> String {
+  /// A status code with its words: "404 Not Found".
+  public static func phrase(_ code: Int) -> String {
     let words: String? =
       switch code {
       case 400: "Bad Request"

@@ -73,18 +73,18 @@ public final class HTTPSource: ByteSource {
     if buffer.isEmpty { return 0 }
     while !isFinished {
       guard let transfer else { break }
-      transfer.destination = buffer
-      transfer.filled = 0
-      defer { transfer.destination = UnsafeMutableRawBufferPointer(start: nil, count: 0) }
-      transfer.drain()
-      if transfer.filled == 0 {
+      transfer.buffer.destination = buffer
+      transfer.buffer.filled = 0
+      defer { transfer.buffer.destination = UnsafeMutableRawBufferPointer(start: nil, count: 0) }
+      transfer.buffer.drain()
+      if transfer.buffer.filled == 0 {
         transfer.unpause()
         try work()
       }
-      if transfer.filled > 0 {
-        received += UInt64(transfer.filled)
+      if transfer.buffer.filled > 0 {
+        received += UInt64(transfer.buffer.filled)
         retry = 0
-        return transfer.filled
+        return transfer.buffer.filled
       }
     }
     return 0
@@ -106,14 +106,14 @@ public final class HTTPSource: ByteSource {
     var code = curl_multi_perform(multi, &running)
     let wasAnswered = first != nil
     noteAnswer(transfer)
-    if code == CURLM_OK, running > 0, transfer.filled == 0, wasAnswered == (first != nil) {
+    if code == CURLM_OK, running > 0, transfer.buffer.filled == 0, wasAnswered == (first != nil) {
       // Woken by data; the limit only makes libcurl look at its own time limits.
       code = curl_multi_poll(multi, nil, 0, 1000, nil)
     }
     guard code == CURLM_OK else {
       throw FetchError(name, .connection(String(cString: curl_multi_strerror(code))))
     }
-    if transfer.filled > 0 { return }
+    if transfer.buffer.filled > 0 { return }
     guard let result = finishedResult() else { return }
     try end(transfer, result)
   }
@@ -159,7 +159,8 @@ public final class HTTPSource: ByteSource {
   }
 }
 
-private func pause(_ duration: Duration) {
+/// Waits.
+func pause(_ duration: Duration) {
   let parts = duration.components
   var rest = timespec(tv_sec: Int(parts.seconds), tv_nsec: Int(parts.attoseconds / 1_000_000_000))
   var left = timespec()

@@ -1,10 +1,6 @@
 import CCurl
 
 /// One request of libcurl, from its start to its end: what several of a `multi` handle are.
-///
-/// The bytes go straight into the reader's buffer while it has room; what is left of a piece of data
-/// waits in `overflow`, and then libcurl is paused, so that a slow reader makes a slow download and not a
-/// large one.
 final class Transfer {
   /// What the response must be for its bytes to continue those already received.
   struct Resume {
@@ -32,12 +28,8 @@ final class Transfer {
   private let stallTimeout: Int
   private let shownURL: String
 
-  /// The reader's buffer during a call, and how much of it is filled.
-  var destination = UnsafeMutableRawBufferPointer(start: nil, count: 0)
-  var filled = 0
-  private var overflow: [UInt8] = []
-  private var overflowStart = 0
-  private var isPaused = false
+  /// The reader's buffer during a call, and what waits for it.
+  var buffer = ReaderBuffer()
   /// Bytes at the start of this response that were received by an earlier one.
   private var skip: UInt64 = 0
   /// Set when the response's header has been judged.
@@ -121,41 +113,14 @@ final class Transfer {
       rest = rest.dropFirst(count)
     }
     if rest.isEmpty { return bytes.count }
-    let room = destination.count - filled
-    if room == 0 || overflowStart < overflow.count {
-      skip = skipBefore
-      isPaused = true
-      return Int(CURL_WRITEFUNC_PAUSE)
-    }
-    let direct = min(room, rest.count)
-    if direct > 0 {
-      let source = UnsafeRawBufferPointer(rebasing: rest.prefix(direct))
-      UnsafeMutableRawBufferPointer(rebasing: destination[filled...]).copyMemory(from: source)
-      filled += direct
-    }
-    overflow.removeAll(keepingCapacity: true)
-    overflowStart = 0
-    overflow.append(contentsOf: rest.dropFirst(direct))
-    return bytes.count
-  }
-
-  /// Moves what waits in `overflow` to the reader.
-  func drain() {
-    let count = min(destination.count - filled, overflow.count - overflowStart)
-    if count == 0 { return }
-    overflow.withUnsafeBytes { bytes in
-      let source = UnsafeRawBufferPointer(rebasing: bytes[overflowStart..<(overflowStart + count)])
-      UnsafeMutableRawBufferPointer(rebasing: destination[filled...]).copyMemory(from: source)
-    }
-    overflowStart += count
-    filled += count
+    if buffer.take(UnsafeRawBufferPointer(rebasing: rest)) { return bytes.count }
+    skip = skipBefore
+    return Int(CURL_WRITEFUNC_PAUSE)
   }
 
   /// Lets libcurl go on where it was paused.
   func unpause() {
-    if !isPaused { return }
-    isPaused = false
-    curl_easy_pause(handle, CURLPAUSE_CONT)
+    if buffer.resume() { curl_easy_pause(handle, CURLPAUSE_CONT) }
   }
 
   /// Looks at the header of the final response, once: does what follows continue what we have?
@@ -222,26 +187,13 @@ final class Transfer {
       return skip == 0 ? nil : FetchError(shownURL, .changed(received: resume?.offset ?? 0))
     }
     if let refusal { return FetchError(shownURL, refusal) }
-    let text = String(cString: errorText)
-    let words = text.isEmpty ? String(cString: curl_easy_strerror(result)) : text
     let reason: FetchError.Reason =
       switch result {
       case CURLE_HTTP_RETURNED_ERROR: .status(status)
-      case CURLE_URL_MALFORMAT: .malformedURL("it is malformed")
-      case CURLE_TOO_MANY_REDIRECTS: .refusedRedirect("it redirects too often")
       case CURLE_UNSUPPORTED_PROTOCOL: .refusedRedirect("it redirects to \(redirectTarget)")
-      case CURLE_OPERATION_TIMEDOUT where isConnected: .stalled(seconds: stallTimeout)
-      case CURLE_PEER_FAILED_VERIFICATION, CURLE_SSL_CERTPROBLEM, CURLE_SSL_CACERT_BADFILE: .untrusted(words)
-      default: .connection(words)
+      default: failure(result, of: handle, text: errorText, stallTimeout: stallTimeout)
       }
     return FetchError(shownURL, reason)
-  }
-
-  /// Whether the request was sent: what takes too long from then on is the answer.
-  private var isConnected: Bool {
-    var time: curl_off_t = 0
-    _ = garboard_curl_get_offset(handle, CURLINFO_PRETRANSFER_TIME_T, &time)
-    return time > 0
   }
 
   /// Where the last redirect led to, which counts as followed.
@@ -250,6 +202,25 @@ final class Transfer {
     _ = garboard_curl_get_long(handle, CURLINFO_REDIRECT_COUNT, &followed)
     return header("location", of: Int32(clamping: followed - 1)).map(withoutCredentials)
       ?? "a place that is not followed"
+  }
+}
+
+/// Why libcurl ended a transfer.
+func failure(
+  _ result: CURLcode, of handle: UnsafeMutableRawPointer, text: UnsafePointer<CChar>, stallTimeout: Int
+) -> FetchError.Reason {
+  let said = String(cString: text)
+  let words = said.isEmpty ? String(cString: curl_easy_strerror(result)) : said
+  // Once the request was sent, what takes too long is the answer.
+  var sent: curl_off_t = 0
+  _ = garboard_curl_get_offset(handle, CURLINFO_PRETRANSFER_TIME_T, &sent)
+  return switch result {
+  case CURLE_URL_MALFORMAT: .malformedURL("it is malformed")
+  case CURLE_TOO_MANY_REDIRECTS: .refusedRedirect("it redirects too often")
+  case CURLE_OPERATION_TIMEDOUT where sent > 0: .stalled(seconds: stallTimeout)
+  case CURLE_PEER_FAILED_VERIFICATION, CURLE_SSL_CERTPROBLEM, CURLE_SSL_CACERT_BADFILE: .untrusted(words)
+  case CURLE_SSL_CONNECT_ERROR: .noTLS(words)
+  default: .connection(words)
   }
 }
 

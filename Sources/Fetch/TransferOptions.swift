@@ -22,4 +22,15 @@ public struct TransferOptions: Sendable {
     let doubled = firstDelay * (1 << min(max(retry, 0), 16))
     return min(longest, max(doubled, .seconds(Int64(min(seconds ?? 0, 30)))))
   }
+
+  /// Waits before retry number `retry` (0 is the first), at least as long as the server asked for, and at most
+  /// half a minute.
+  ///
+  /// - Returns: the wait.
+  @discardableResult
+  public func pause(_ retry: Int, serverAsks seconds: UInt64?) -> Duration {
+    let delay = delay(retry, serverAsks: seconds)
+    Fetch.pause(delay)
+    return delay
+  }
 }

@@ -3,6 +3,7 @@ import Digest
 import Glibc
 import OCI
 import Posix
+import Synchronization
 import SystemPackage
 
 /// Writes an OCI archive or a docker archive.
@@ -10,12 +11,14 @@ import SystemPackage
 /// Blobs are written at their final place in the tar; a header is put before them when digest and size
 /// are known. A docker archive is an OCI layout too, with `manifest.json` beside it, as `docker save`
 /// writes since version 25.
-final class ArchiveDestination: ImageDestination {
+final class ArchiveDestination: ImageDestination, @unchecked Sendable {
+  // One thread at a time, but for `store(_:)`, which takes its place in the tar under the lock.
   let location: ImageLocation
   private let place: String
   private let file: Output
   private var offset: UInt64 = 0
   private var headerOffset: UInt64 = 0
+  private let placing = Mutex(())
 
   /// Where the tar is put together.
   private final class Output {
@@ -76,6 +79,26 @@ final class ArchiveDestination: ImageDestination {
     try header.withUnsafeBytes { try writeAll(file.raw, $0, at: headerOffset, place: place) }
     // What is left of the last block is a hole, which reads as zeros.
     offset = headerOffset + 512 + (sink.size + 511) / 512 * 512
+  }
+
+  func holds(_ blob: OCI.Descriptor) -> Bool { false }
+
+  func store(_ blob: BlobToCopy) throws -> BlobOutcome {
+    // The size is known, so others can have the places behind it at once.
+    let size = blob.descriptor.size
+    let start = try placing.withLock { _ in
+      let start = offset
+      guard size < 1 << 60 else {
+        throw ImageError(.blob(blob.descriptor.digest, problem: "is too large for an archive"), at: place)
+      }
+      offset += 512 + (size + 511) / 512 * 512
+      return start
+    }
+    let header = try Self.header("blobs/sha256/" + blob.descriptor.digest.hex, size: size)
+    try header.withUnsafeBytes { try writeAll(file.raw, $0, at: start, place: place) }
+    let sink = BlobSink(file.raw, start: start + 512, place: place, owner: file)
+    try blob.copy(into: sink)
+    return .moved { BlobSource(sink) }
   }
 
   func dropBlob(_ sink: BlobSink) throws { try truncate(file.raw, to: headerOffset, place: place) }

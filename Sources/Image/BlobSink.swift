@@ -16,7 +16,13 @@ public final class BlobSink: BlobBytes, @unchecked Sendable {
   /// How many bytes there are.
   public private(set) var size: UInt64 = 0
 
-  init(_ raw: Int32, start: UInt64, place: String, owner: AnyObject) {
+  /// A blob in a file.
+  ///
+  /// - Parameters:
+  ///   - raw: the file's descriptor, which `owner` keeps open.
+  ///   - start: where the blob starts in it.
+  ///   - place: where it is, for messages.
+  public init(_ raw: Int32, start: UInt64, place: String, owner: AnyObject) {
     self.raw = raw
     self.start = start
     self.place = place

@@ -1,31 +1,42 @@
-import Digest
+public import Digest
 import Glibc
-import OCI
-import Posix
+public import OCI
+public import Posix
 import SystemPackage
 
 /// Where the blobs of images are read from.
-protocol BlobStore: AnyObject, Sendable {
+public protocol BlobStore: AnyObject, Sendable {
   /// What it is called in messages.
   var place: String { get }
   /// Opens a blob; nil when it isn't there. Nothing is verified yet.
   func open(_ digest: Digest) throws -> StoredBytes?
+  /// Opens what a descriptor means, where its type matters too; nil when it isn't there.
+  func stored(_ descriptor: OCI.Descriptor) throws -> StoredBytes?
   /// Opens a file beside the blobs, as `index.json`; nil when it isn't there.
   func open(file name: String) throws -> StoredBytes?
 }
 
 /// Bytes in a store.
-struct StoredBytes {
+public struct StoredBytes {
   /// The bytes; they keep what they are read from alive.
-  var source: any ByteSource
+  public var source: any ByteSource
   /// How many there are.
-  var size: UInt64
+  public var size: UInt64
+
+  /// So many bytes of a source.
+  public init(source: any ByteSource, size: UInt64) {
+    self.source = source
+    self.size = size
+  }
 }
 
 extension BlobStore {
+  /// Opens the blob of the digest: the type doesn't matter.
+  public func stored(_ descriptor: OCI.Descriptor) throws -> StoredBytes? { try open(descriptor.digest) }
+
   /// Opens a blob to be verified as it is read.
-  func open(_ descriptor: OCI.Descriptor) throws -> VerifiedSource {
-    guard let stored = try open(descriptor.digest) else {
+  public func open(_ descriptor: OCI.Descriptor) throws -> VerifiedSource {
+    guard let stored = try stored(descriptor) else {
       let elsewhere = descriptor.urls.isEmpty ? "" : "; it is to be fetched from \(descriptor.urls[0])"
       throw ImageError(.blob(descriptor.digest, problem: "is missing" + elsewhere), at: place)
     }
@@ -39,7 +50,7 @@ extension BlobStore {
   }
 
   /// Reads a whole document that a descriptor names.
-  func read(_ descriptor: OCI.Descriptor, limit: Int) throws -> [UInt8] {
+  public func read(_ descriptor: OCI.Descriptor, limit: Int) throws -> [UInt8] {
     if descriptor.size > UInt64(limit) {
       throw ImageError(
         .limit("the document \(descriptor.digest) has \(descriptor.size) bytes; the limit is \(limit)"),

@@ -166,7 +166,8 @@ extension ImageLocation: CustomStringConvertible {
     switch self {
     case .layout(_, let name), .ociArchive(_, let name), .detected(_, let name): name
     case .dockerArchive(_, let reference): reference?.familiar
-    case .registry(let reference): reference.familiar
+    // A digest is no name.
+    case .registry(let reference): reference.digest == nil ? reference.familiar : nil
     case .directory, .tar, .stream: nil
     }
   }

@@ -24,10 +24,13 @@ public final class ImageOutputs {
 
   /// Prepares destinations; what can be refused early is.
   ///
-  /// - Throws: `ImageError`, `PosixError`.
-  public init(_ destinations: [ImageLocation], tags: [Reference]) throws {
+  /// - Parameter remote: what reaches registries; nil where they can't be.
+  /// - Throws: `ImageError`, `PosixError`, and what `remote` throws.
+  public init(
+    _ destinations: [ImageLocation], tags: [Reference], remote: (any RemoteStores)? = nil
+  ) throws {
     let stores = destinations.filter { $0.plainPath == nil }
-    writer = stores.isEmpty ? nil : try ImageWriter(destinations: stores, tags: tags)
+    writer = stores.isEmpty ? nil : try ImageWriter(destinations: stores, tags: tags, remote: remote)
     for location in destinations {
       switch location {
       case .tar(let path): files.append((try FileBlob(path), try CompressionSettings(tarName: path.string)))

@@ -17,10 +17,16 @@ public final class ImageSource: Sendable {
   /// Images that an index lists, but whose manifest is not stored here.
   public let missing: [OCI.Descriptor]
 
+  /// What the index lists at its top, where there is one: images, indexes of images, and others.
+  public let entries: [OCI.Descriptor]
+  /// Where the blobs are.
+  public let store: any BlobStore
+
   /// Opens the images at a location.
   ///
-  /// - Throws: `ImageError`, `ArchiveError`, `CodecError` and `PosixError`.
-  public init(_ location: ImageLocation) throws {
+  /// - Parameter remote: what reaches registries; nil where they can't be.
+  /// - Throws: `ImageError`, `ArchiveError`, `CodecError` and `PosixError`, and what `remote` throws.
+  public init(_ location: ImageLocation, remote: (any RemoteStores)? = nil) throws {
     self.location = location
     let found: Found
     var resolved = location
@@ -43,7 +49,9 @@ public final class ImageSource: Sendable {
       }
     case .stream:
       found = try Self.archive(ArchiveStore(Self.standardInput(), place: "standard input"), as: nil)
-    case .registry: throw ImageError(.unsupported("reading from registries"), at: "\(location)")
+    case .registry(let reference):
+      guard let remote else { throw ImageError(.unsupported("reading from registries"), at: "\(location)") }
+      found = try Self.collected(remote.open(reference), names: [:])
     case .directory, .tar:
       throw ImageError(.notAnImage("this is a root file system, not an image"), at: "\(location)")
     }
@@ -51,12 +59,16 @@ public final class ImageSource: Sendable {
     images = found.images
     others = found.others
     missing = found.missing
+    entries = found.entries
+    store = found.store
   }
 
   private struct Found {
+    var store: any BlobStore
     var images: [Image] = []
     var others: [OCI.Descriptor] = []
     var missing: [OCI.Descriptor] = []
+    var entries: [OCI.Descriptor] = []
   }
 
   private enum Form {
@@ -99,7 +111,7 @@ public final class ImageSource: Sendable {
         at: store.place)
     }
     if !hasLayout {
-      var found = Found()
+      var found = Found(store: store)
       found.images = try DockerManifest.read(store).map { try DockerArchive.image($0, store) }
       return found
     }
@@ -123,7 +135,9 @@ public final class ImageSource: Sendable {
 
   private static func collected(_ store: any BlobStore, names: [String: [String]]) throws -> Found {
     let collector = try IndexCollector(store, names: names)
-    return Found(images: collector.images, others: collector.others, missing: collector.missing)
+    return Found(
+      store: store, images: collector.images, others: collector.others, missing: collector.missing,
+      entries: collector.entries)
   }
 }
 

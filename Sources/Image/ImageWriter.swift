@@ -1,6 +1,7 @@
 public import Digest
 public import OCI
 import Posix
+import Synchronization
 
 /// An image that is ready to be stored: its layers are blobs of the writer already.
 public struct ImageToStore: Sendable {
@@ -38,28 +39,37 @@ public struct StoredOutput: Sendable {
 /// The bytes of a blob go straight to where they stay in the first destination, and from there to the
 /// others. Nothing appears under its final name before `finish`; a writer that is let go before leaves
 /// nothing behind, not even when it is killed (where the file system has `O_TMPFILE`).
-public final class ImageWriter {
+public final class ImageWriter: @unchecked Sendable {
+  // Used by one thread, but for `store(_:)`.
   private var destinations: [any ImageDestination]
   private let tags: [Reference]
-  private var stored: Set<Digest> = []
+  private let stored = Mutex<Set<Digest>>([])
   private var isOpen = false
 
   /// Prepares destinations; what can be refused early is.
   ///
-  /// - Parameter tags: the names that the images get, besides the one in a location.
-  /// - Throws: `ImageError`, `PosixError`.
-  public init(destinations locations: [ImageLocation], tags: [Reference] = []) throws {
+  /// - Parameters:
+  ///   - tags: the names that the images get, besides the one in a location.
+  ///   - remote: what reaches registries; nil where they can't be.
+  /// - Throws: `ImageError`, `PosixError`, and what `remote` throws.
+  public init(
+    destinations locations: [ImageLocation], tags: [Reference] = [], remote: (any RemoteStores)? = nil
+  ) throws {
     self.tags = tags
     guard !locations.isEmpty else {
       throw ImageError(.location(problem: "there is no destination to write to"), at: "")
     }
     for (index, location) in locations.enumerated()
-    where locations[..<index].contains(where: { $0.path == location.path }) {
+    where locations[..<index].contains(where: { $0.path.map { $0 == location.path } ?? ($0 == location) }) {
       throw ImageError(.location(problem: "the destination is named twice"), at: "\(location)")
     }
     for location in locations {
       var references = tags
-      if case .dockerArchive(_, let own?) = location { references.append(own) }
+      switch location {
+      case .dockerArchive(_, let own?): references.append(own)
+      case .registry(let own): references = [own]
+      default: break
+      }
       if let pinned = references.first(where: { $0.digest != nil }) {
         throw ImageError(
           .location(problem: "an image can't be given a name with a digest (\(pinned))"), at: "\(location)")
@@ -72,7 +82,11 @@ public final class ImageWriter {
       case .ociArchive(let path, _), .dockerArchive(let path, _):
         destinations.append(try ArchiveDestination(location, target: path))
       case .stream: destinations.append(try ArchiveDestination(location, target: nil))
-      case .registry: throw ImageError(.unsupported("writing to registries"), at: "\(location)")
+      case .registry(let reference):
+        guard let remote else {
+          throw ImageError(.unsupported("writing to registries"), at: "\(location)")
+        }
+        destinations.append(try remote.destination(reference))
       case .directory, .tar, .detected:
         throw ImageError(.location(problem: "this is no place for an image"), at: "\(location)")
       }
@@ -92,7 +106,7 @@ public final class ImageWriter {
   /// Keeps a blob, in every destination. `digest` is of all bytes that were written to it.
   public func endBlob(_ sink: BlobSink, digest: Digest) throws {
     isOpen = false
-    if !stored.insert(digest).inserted {
+    if !insert(digest) {
       try first.dropBlob(sink)
       return
     }
@@ -115,7 +129,34 @@ public final class ImageWriter {
   }
 
   /// Whether a blob is stored already, by `endBlob`.
-  public func has(_ digest: Digest) -> Bool { stored.contains(digest) }
+  public func has(_ digest: Digest) -> Bool { stored.withLock { $0.contains(digest) } }
+
+  private func insert(_ digest: Digest) -> Bool { stored.withLock { $0.insert(digest).inserted } }
+
+  /// Stores a blob of another image in every destination that doesn't have it. Several threads may do it for
+  /// several blobs at once, while none is begun.
+  ///
+  /// - Returns: what it took in each destination, in their order; nil when the blob was stored before.
+  func store(_ blob: BlobToCopy) throws -> [BlobOutcome]? {
+    guard insert(blob.descriptor.digest) else { return nil }
+    var outcomes: [BlobOutcome?] = destinations.map { _ in nil }
+    var blob = blob
+    // What is close by first: the others can have it from there.
+    let order = destinations.indices.sorted { !isRemote($0) && isRemote($1) }
+    for index in order {
+      let outcome = try destinations[index].store(blob)
+      outcomes[index] = outcome
+      if case .moved(let again?) = outcome { blob.open = again }
+    }
+    return outcomes.compactMap { $0 }
+  }
+
+  private func isRemote(_ index: Int) -> Bool {
+    if case .registry = destinations[index].location { true } else { false }
+  }
+
+  /// Where it writes, in their order.
+  var locations: [ImageLocation] { destinations.map(\.location) }
 
   /// Stores a layer of another image as it is; its digest is verified on the way.
   public func copy(_ layer: Layer) throws {
@@ -158,22 +199,33 @@ public final class ImageWriter {
           .blob(layer.digest, problem: "was not stored before the image"), at: "\(first.location)")
       }
       try store(image.config.bytes, digest: image.config.digest)
-      try store(image.manifest.bytes, digest: image.manifest.digest)
+      try store(document: image.manifest.bytes, as: image.descriptor)
     }
     var top = only.descriptor
     if images.count > 1 {
       let index = Document(ImageIndex(manifests: images.map(\.descriptor), annotations: annotations))
-      try store(index.bytes, digest: index.digest)
       top = OCI.Descriptor(.index, digest: index.digest, size: index.size)
+      try store(document: index.bytes, as: top)
     }
     var contents = ImageContents(images: images, top: top, tags: tags)
     contents.removesReplaced = removesReplaced
+    return try finish(contents)
+  }
+
+  /// Stores a manifest or an index, after what it names, in every destination.
+  func store(document bytes: [UInt8], as descriptor: OCI.Descriptor) throws {
+    guard insert(descriptor.digest) else { return }
+    for destination in destinations { try destination.store(document: bytes, as: descriptor) }
+  }
+
+  /// Makes all destinations appear.
+  func finish(_ contents: ImageContents) throws -> [StoredOutput] {
     var outputs: [StoredOutput] = []
     for destination in destinations {
       try destination.finish(contents)
       var names = contents.references(for: destination.location).map(\.familiar)
       if let own = destination.location.imageName, !names.contains(own) { names.insert(own, at: 0) }
-      outputs.append(StoredOutput(location: destination.location, names: names, digest: top.digest))
+      outputs.append(StoredOutput(location: destination.location, names: names, digest: contents.top.digest))
     }
     return outputs
   }

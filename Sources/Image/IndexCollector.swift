@@ -6,6 +6,8 @@ struct IndexCollector {
   private(set) var images: [Image] = []
   private(set) var others: [OCI.Descriptor] = []
   private(set) var missing: [OCI.Descriptor] = []
+  /// What `index.json` lists itself.
+  private(set) var entries: [OCI.Descriptor] = []
   private let store: any BlobStore
   private let names: [String: [String]]
   private var positions: [Digest: Int] = [:]
@@ -25,6 +27,7 @@ struct IndexCollector {
       throw ImageError(.file("index.json", problem: "is missing"), at: store.place)
     }
     let index = try document { () throws(DocumentError) in try Document<ImageIndex>(parsing: bytes) }
+    entries = index.content.manifests
     try collect(index.content, names: [], depth: 1)
   }
 
@@ -47,7 +50,7 @@ struct IndexCollector {
       let names = inherited + own
       switch descriptor.mediaType.kind {
       case .index:
-        guard try store.open(descriptor.digest) != nil else {
+        guard try store.stored(descriptor) != nil else {
           missing.append(descriptor)
           continue
         }
@@ -75,7 +78,7 @@ struct IndexCollector {
         config: known.config, layers: known.layers)
       return
     }
-    guard try store.open(descriptor.digest) != nil else {
+    guard try store.stored(descriptor) != nil else {
       missing.append(descriptor)
       return
     }

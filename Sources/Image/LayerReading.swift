@@ -128,7 +128,7 @@ public final class OpenLayer: SparseSource {
     decompressor = try reading.placing {
       try Decompressor(stored, limits: reading.expansionLimits, ahead: ahead, tap: tap) { hash.update($0) }
     }
-    tar = TarReader(decompressor, limits: reading.archiveLimits)
+    tar = TarReader(decompressor, limits: reading.archiveLimits, mayEndInData: true)
   }
 
   /// The bytes of the tar that were read.

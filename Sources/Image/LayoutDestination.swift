@@ -2,20 +2,25 @@ import Digest
 import Glibc
 import OCI
 import Posix
+import Synchronization
 import SystemPackage
 
 /// Writes into a directory that is, or becomes, an OCI image layout.
 ///
 /// Blobs stay without a name until the end. Then, under a lock on the directory, they get their names and
 /// `index.json` is replaced last: readers see the layout as it was before or as it is after.
-final class LayoutDestination: ImageDestination {
+final class LayoutDestination: ImageDestination, @unchecked Sendable {
+  // One thread at a time, but for `store(_:)`, which adds to `blobs` under the lock.
   let location: ImageLocation
   private let path: FilePath
   private var blobs: [(digest: Digest, blob: LooseBlob)] = []
+  /// Blobs that were there already, and that the image needs.
+  private var kept: [OCI.Descriptor] = []
+  private let adding = Mutex(())
   private var current: LooseBlob?
 
   /// A blob in a file that has no name yet.
-  private final class LooseBlob {
+  private final class LooseBlob: @unchecked Sendable {
     var file: AtomicFile
 
     init(in directory: FilePath) throws(PosixError) {
@@ -73,6 +78,25 @@ final class LayoutDestination: ImageDestination {
 
   func dropBlob(_ sink: BlobSink) { current = nil }
 
+  private func file(_ digest: Digest) -> FilePath {
+    path.appending("blobs").appending("sha256").appending(digest.hex)
+  }
+
+  func holds(_ blob: OCI.Descriptor) throws -> Bool { try isStored(file(blob.digest), size: blob.size) }
+
+  func store(_ blob: BlobToCopy) throws -> BlobOutcome {
+    if try holds(blob.descriptor) {
+      adding.withLock { _ in kept.append(blob.descriptor) }
+      return .present
+    }
+    let loose = try LooseBlob(in: nearestDirectory)
+    let sink = BlobSink(loose.file.descriptor.raw, start: 0, place: path.string, owner: loose)
+    try blob.copy(into: sink)
+    try loose.file.descriptor.setMode(0o644, shown: path.string)
+    adding.withLock { _ in blobs.append((blob.descriptor.digest, loose)) }
+    return .moved { BlobSource(sink) }
+  }
+
   // MARK: The end
 
   func finish(_ contents: ImageContents) throws {
@@ -87,8 +111,12 @@ final class LayoutDestination: ImageDestination {
       let isLayout = try LayoutVersion.check(LayoutStore(path))
       var index = try isLayout ? readIndex() : ImageIndex()
       for (digest, blob) in blobs {
-        let file = folder.appending(digest.hex)
+        let file = file(digest)
         if try !isStored(file, size: try blob.file.descriptor.size()) { try blob.file.commit(as: file) }
+      }
+      for blob in kept where try !holds(blob) {
+        throw ImageError(
+          .blob(blob.digest, problem: "was removed by somebody else meanwhile"), at: path.string)
       }
       if !isLayout { try write(LayoutVersion.bytes, to: LayoutVersion.fileName) }
       let before = index
@@ -111,8 +139,7 @@ final class LayoutDestination: ImageDestination {
       let needed = try? reachable(from: after, in: store)
     else { return }
     for digest in old.subtracting(needed) {
-      let file = path.appending("blobs").appending("sha256").appending(digest.hex)
-      _ = file.withPlatformString { unlink($0) }
+      _ = file(digest).withPlatformString { unlink($0) }
     }
   }
 

@@ -35,6 +35,9 @@ public struct RootfsImage: Sendable {
   /// Takes the number of uncompressed bytes with each piece.
   public var progress: @Sendable (Int) -> Void = { _ in }
 
+  /// What reaches registries; nil where they can't be.
+  public var remote: (any RemoteStores)?
+
   /// An image that goes to `destinations`.
   public init(
     to destinations: [ImageLocation], createdBy: String,
@@ -65,7 +68,7 @@ public struct RootfsImage: Sendable {
   ///
   /// - Throws: `ImageError`, and what `send` throws.
   public func make(_ send: (any EntrySink) throws -> Void) throws -> Result {
-    let outputs = try ImageOutputs(destinations, tags: references)
+    let outputs = try ImageOutputs(destinations, tags: references, remote: remote)
     outputs.jobs = jobs
     outputs.progress = progress
     let layer = try outputs.writeLayer(compression, send)

@@ -75,7 +75,7 @@ public struct ImageReport {
   /// - Parameters:
   ///   - comparing: whether the report is to be compared with another: contents are hashed for that.
   ///   - progress: takes the number of stored bytes with each piece that was read.
-  /// - Throws: `SizeReportError`, `ImageError`.
+  /// - Throws: `LayerReadingError`, `ImageError`.
   public init(
     of image: Image, comparing: Bool = false, progress: @escaping @Sendable (Int) -> Void = { _ in }
   ) throws {
@@ -92,7 +92,7 @@ public struct ImageReport {
   /// - Parameters:
   ///   - comparing: whether the report is to be compared with another: contents are hashed for that.
   ///   - progress: takes the number of stored bytes with each piece that was read.
-  /// - Throws: `SizeReportError`, and what opening a layer throws.
+  /// - Throws: `LayerReadingError`, and what opening a layer throws.
   public init(
     of layers: [ReportedLayer], comparing: Bool = false,
     progress: @escaping @Sendable (Int) -> Void = { _ in }
@@ -102,19 +102,14 @@ public struct ImageReport {
     let notes = TreeNotes()
     let fingerprints = comparing ? Fingerprints() : nil
     for (index, layer) in layers.enumerated() {
-      let stored = try layer.open()
-      do {
-        sizes.append(try Self.read(layer, stored, onto: &stack, notes, fingerprints, progress))
-      } catch let found as WrongDiffID {
-        throw SizeReportError(
-          reason: .diffID(expected: layer.diffID, found: found.found), layer: index + 1,
-          digest: layer.descriptor.digest)
-      } catch let error as ImageError {
-        throw error
-      } catch {
-        throw SizeReportError(
-          reason: .layer(String(describing: error)), layer: index + 1, digest: layer.descriptor.digest)
-      }
+      let reading = LayerReading(layer.descriptor, diffID: layer.diffID, number: index + 1)
+      sizes.append(
+        try reading.read(try layer.open(), tap: { progress($0.count) }) { source in
+          try stack.apply(source) { entry, file, source in
+            try notes.take(entry, file, source)
+            try fingerprints?.take(entry, file, source, content: notes.contents[file])
+          }
+        })
       notes.forget { stack[$0].names == 0 }
       fingerprints?.forget { stack[$0].names == 0 }
     }
@@ -133,32 +128,6 @@ public struct ImageReport {
     self.fingerprints = fingerprints
   }
 
-  private struct WrongDiffID: Error {
-    var found: Digest
-  }
-
-  /// Reads one layer; gives the bytes of its tar.
-  private static func read(
-    _ layer: ReportedLayer, _ stored: any ByteSource, onto stack: inout LayerStack, _ notes: TreeNotes,
-    _ fingerprints: Fingerprints?, _ progress: @escaping @Sendable (Int) -> Void
-  ) throws -> UInt64 {
-    let tar = HashedSource(try Decompressor(stored) { progress($0.count) })
-    let reader = TarReader(tar)
-    do {
-      try stack.apply(reader) { entry, file, source in
-        try notes.take(entry, file, source)
-        try fingerprints?.take(entry, file, source, content: notes.contents[file])
-      }
-    } catch let error as ArchiveError where error.reason == .unknownFormat && tar.count == 0 {
-      // No bytes at all are an empty layer, not a strange archive.
-      try stack.apply(NoEntries())
-    }
-    try reader.drain()
-    let found = tar.finish()
-    if found != layer.diffID { throw WrongDiffID(found: found) }
-    return tar.count
-  }
-
   private static func living(
     _ stack: LayerStack, _ owner: [LayerStack.FileID: Int]
   ) -> [LivingFile] {
@@ -171,29 +140,4 @@ public struct ImageReport {
     }
     return files
   }
-}
-
-/// Hashes and counts what is read through it.
-private final class HashedSource: ByteSource {
-  private let source: Decompressor
-  private var hash: SHA256? = SHA256()
-  private(set) var count: UInt64 = 0
-
-  init(_ source: Decompressor) { self.source = source }
-
-  func read(into buffer: UnsafeMutableRawBufferPointer) throws -> Int {
-    let got = try source.read(into: buffer)
-    hash?.update(UnsafeRawBufferPointer(rebasing: UnsafeRawBufferPointer(buffer)[..<got]))
-    count += UInt64(got)
-    return got
-  }
-
-  /// The digest of all that was read; asked once.
-  func finish() -> Digest { (hash.take() ?? SHA256()).finish() }
-}
-
-/// A layer without a single byte.
-private final class NoEntries: EntrySource {
-  func next() -> Entry? { nil }
-  func read(into buffer: UnsafeMutableRawBufferPointer) -> Int { 0 }
 }

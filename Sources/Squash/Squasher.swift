@@ -214,12 +214,13 @@ public struct Squasher {
     let count = image.layers.count
     guard options.removals.isEmpty, options.dedupe == nil, count <= Self.mostLayersAtOnce else { return nil }
     let read = read
+    let ahead = Self.mostAhead / max(1, count)
     var open: [OpenLayer] = []
     defer { for layer in open { layer.close() } }
     for (index, layer) in image.layers.enumerated() {
       open.append(
         try OpenLayer(
-          reading(layer, index), try layer.open(), ahead: Self.mostAhead / count, tap: { read($0.count) }))
+          reading(layer, index), try layer.open(), ahead: ahead, tap: { read($0.count) }))
     }
     let merge = DirectMerge(
       open, temporaryDirectory: temporaryDirectory(), memory: options.spoolMemory, metadata: metadata,
@@ -240,8 +241,9 @@ public struct Squasher {
 
   /// The most layers that are read side by side: each has threads and buffers of its own.
   private static let mostLayersAtOnce = 32
-  /// How many bytes are decompressed ahead of the merge, in all layers together.
-  private static let mostAhead = 12 << 20
+  /// How many bytes are decompressed ahead of the merge, in all layers together: while the data of one layer
+  /// go through, the others' threads work ahead.
+  private static let mostAhead = 16 << 20
 
   /// How metadata is changed on the way out.
   private var metadata: (inout Entry) -> Void {

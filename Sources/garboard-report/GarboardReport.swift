@@ -31,6 +31,7 @@ struct GarboardReport: GarboardTool {
   ]
 
   @OptionGroup var common: CommonOptions
+  @OptionGroup(title: "Registries") var registries: RegistryOptions
 
   @Argument(
     help: ArgumentHelp(
@@ -101,8 +102,10 @@ struct GarboardReport: GarboardTool {
     var texts: [String] = []
     var hasBroken = false
     var earlier: ImageReport?
+    let remote = registries.stores(common)
     if let compare {
-      let image = try ImageSource(try ImageLocation(compare, for: .input)).select(platform: platform)
+      let image = try ImageSource(try ImageLocation(compare, for: .input), remote: remote).select(
+        platform: platform)
       let report = try analysed(image, compare)
       for notice in report.notices { Console.shared.notice("\(compare): \(notice)") }
       documents.append(document(image, report, [], location: compare))
@@ -111,7 +114,7 @@ struct GarboardReport: GarboardTool {
     }
     var comparison: ComparisonText?
     for text in images {
-      let source = try ImageSource(try ImageLocation(text, for: .input))
+      let source = try ImageSource(try ImageLocation(text, for: .input), remote: remote)
       for image in try chosen(source) {
         let report = try analysed(image, text)
         for notice in report.notices { Console.shared.notice("\(text): \(notice)") }

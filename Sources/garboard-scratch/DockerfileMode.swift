@@ -102,6 +102,7 @@ struct DockerfileMode {
     request.platform = image.platform
     request.usesCache = !options.noCache
     request.joinsLayers = options.singleLayer
+    request.remote = image.registries.stores(common)
     request.compression = image.layerCompression
     request.created = try image.givenTime()
     request.jobs = common.jobs
@@ -113,7 +114,8 @@ struct DockerfileMode {
     let builder = try DockerfileBuilder(request, cache: cache)
     for warning in builder.warnings { Console.shared.warning(warning) }
     builder.onStep = { Console.shared.result([line(of: $0)]) }
-    let outputs = try ImageOutputs(destinations, tags: image.tag)
+    let outputs = try ImageOutputs(
+      destinations, tags: image.tag, remote: image.registries.stores(common))
     outputs.jobs = common.jobs
     let built = try builder.build(to: outputs, isPlain: isPlain)
     let packages = try image.noting(NoSink()) { sink in

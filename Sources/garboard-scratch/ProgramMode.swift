@@ -28,7 +28,8 @@ struct ProgramMode {
     }
     let progress = Progress("scratch")
     defer { progress.finish() }
-    let outputs = try ImageOutputs(destinations, tags: image.tag)
+    let outputs = try ImageOutputs(
+      destinations, tags: image.tag, remote: image.registries.stores(common))
     outputs.jobs = common.jobs
     outputs.progress = { progress.add($0) }
     let given = try image.givenTime()

@@ -82,8 +82,8 @@ struct GarboardSquash: GarboardTool {
   @Argument(
     help: ArgumentHelp(
       """
-      The image: oci:DIR[:TAG], oci-archive:FILE[:TAG], docker-archive:FILE[:NAME:TAG], a path, or - for \
-      standard input.
+      The image: oci:DIR[:TAG], oci-archive:FILE[:TAG], docker-archive:FILE[:NAME:TAG], docker://HOST/NAME[:TAG], \
+      a path, or - for standard input.
       """, valueName: "image"),
     completion: .file())
   var source: String?
@@ -112,7 +112,8 @@ struct GarboardSquash: GarboardTool {
     if image.output.isEmpty, !inPlace {
       throw ValidationError("Say where the result goes: DEST, -o DEST, or --in-place.")
     }
-    let source = try ImageSource(try ImageLocation(named, for: .input))
+    let registries = image.registries.stores(common)
+    let source = try ImageSource(try ImageLocation(named, for: .input), remote: registries)
     let images = try SquashPlaces.images(source, platform: image.platform)
     var destinations = inPlace ? [try SquashPlaces.inPlace(source, images: images)] : try image.destinations()
     if common.json, destinations.contains(.stream) {
@@ -137,7 +138,7 @@ struct GarboardSquash: GarboardTool {
     }
     let reading = Progress("Reading", total: total)
     defer { reading.finish() }
-    let outputs = try ImageOutputs(destinations, tags: tags)
+    let outputs = try ImageOutputs(destinations, tags: tags, remote: registries)
     outputs.jobs = common.jobs
     var squasher = Squasher(try options(), to: outputs)
     squasher.read = { reading.add($0) }
@@ -185,7 +186,9 @@ struct GarboardSquash: GarboardTool {
     if let from { return .from(from) }
     if let maxLayers { return .maxLayers(maxLayers) }
     guard let onto else { return .all }
-    let base = try ImageSource(try ImageLocation(onto, for: .input)).select(platform: image.platform)
+    let base = try ImageSource(
+      try ImageLocation(onto, for: .input), remote: self.image.registries.stores(common)
+    ).select(platform: image.platform)
     return .onto(base.layers.map(\.diffID), name: onto)
   }
 

@@ -218,12 +218,11 @@ extension EngineTests {
       #expect(unsignedText.contains("is not signed"), "\(unsignedText)")
       #expect(try message { $0.suite = "a b" } == "\"a b\" can't be a suite")
       #expect(try message { $0.include = ["-y"] } == "\"-y\" can't be a package")
-      #expect(
-        try message {
-          $0.variant = .apt; $0.architecture = "s390x"
-        }
-          == "programs of the architecture s390x don't run here: install qemu-s390x-static (Debian packages "
-          + "qemu-user-static and binfmt-support)")
+      // An architecture that no qemu here has: whatever is installed, its programs don't run.
+      let foreign = try message {
+        $0.variant = .apt; $0.architecture = "ia64"
+      }
+      #expect(foreign.hasPrefix("programs of the architecture ia64 don't run here: "), "\(foreign)")
     }
 
     @Test func `an unsigned archive is taken when it is trusted`() throws {

@@ -95,6 +95,34 @@ struct ExamplesTests {
         """)
   }
 
+  @Test("garboard-copy, with a registry on port 5000 of the loopback")
+  func copies() throws {
+    let folder = try TemporaryDirectory()
+    let file = try folder.write(
+      "config.yml",
+      """
+      version: 0.1
+      log: {level: error, accesslog: {disabled: true}}
+      storage: {filesystem: {rootdirectory: \(folder.appending("data"))}}
+      http: {addr: "127.0.0.1:5000"}
+
+      """)
+    // It ends with this thread, if not before.
+    let registry = try Command(Tool.find("docker-registry"), ["serve", file.string]).start()
+    defer {
+      registry.signal(15)
+      _ = try? registry.wait()
+    }
+    try run(
+      "garboard-copy",
+      preparedBy: Self.rootfs + """
+
+        garboard-import -q rootfs/ app:1 -o app.oci.tar
+        until curl -sf http://127.0.0.1:5000/v2/ >/dev/null; do sleep 0.1; done
+        garboard-copy -q app.oci.tar docker://localhost:5000/team/base:1
+        """)
+  }
+
   @Test("garboard-report")
   func reports() throws { try run("garboard-report", preparedBy: Self.images) }
 

@@ -233,7 +233,7 @@ struct DockerfileCase: CustomTestStringConvertible, Sendable {
     ("RUN", "FROM scratch\nCOPY a /\nRUN make"), ("--keep-git-dir", "FROM scratch\nADD --keep-git-dir a /"),
     ("a repository", "FROM scratch\nADD https://git.example.org/x.git /x"),
     ("another scheme", "FROM scratch\nADD ftp://example.org/x /x"),
-    ("an image of a registry", "FROM debian:trixie\nCOPY a /"),
+    ("an image of a registry that nobody is", "FROM 127.0.0.1:1/debian\nCOPY a /"),
     ("a wrong platform", "FROM --platform=a/b/c/d scratch"),
     ("a stage below", "FROM later AS x\nFROM scratch AS later\nFROM x"),
     ("a variable that must be set", "FROM scratch\nENV A=${B:?it is needed}"),

@@ -6,10 +6,10 @@ private let floors: [Set<String>] = [
   ["CArchive", "CZstd", "CLZMA", "CBzip2", "CDeflate", "CISAL", "CCrypto", "CCurl", "CLinux"],
   ["Posix", "Digest", "Codec", "Archive"],
   ["Rootfs", "OCI", "Debian", "Dockerfile", "Cache", "ELF"],
-  ["Image", "Fetch", "SizeReport", "Bootstrap", "Squash", "ContextBuild", "SBOM", "Scratch"],
+  ["Image", "Fetch", "SizeReport", "Bootstrap", "Squash", "ContextBuild", "SBOM", "Scratch", "Registry"],
   [
     "CommandSupport", "garboard", "garboard-import", "garboard-bootstrap", "garboard-report",
-    "garboard-squash", "garboard-scratch",
+    "garboard-squash", "garboard-scratch", "garboard-copy",
   ],
 ]
 
@@ -22,6 +22,7 @@ private let sameFloor: [String: Set<String>] = [
   "Squash": ["Image"],
   "ContextBuild": ["Image", "Fetch"],
   "Scratch": ["Image"],
+  "Registry": ["Image", "Fetch"],
   "SBOM": ["Image"],
   "garboard": ["CommandSupport"],
   "garboard-import": ["CommandSupport"],
@@ -29,6 +30,7 @@ private let sameFloor: [String: Set<String>] = [
   "garboard-report": ["CommandSupport"],
   "garboard-squash": ["CommandSupport"],
   "garboard-scratch": ["CommandSupport"],
+  "garboard-copy": ["CommandSupport"],
 ]
 
 /// Modules of other packages, and the lowest floor that may import them.

@@ -1,5 +1,6 @@
 import Archive
 import Digest
+import Image
 import OCI
 import Posix
 import Rootfs
@@ -65,7 +66,7 @@ struct LayerRefusals {
   func diffID() throws {
     let tar = HandmadeTar(["a"]).finished
     let other = SHA256.digest([])
-    let error = #expect(throws: SizeReportError.self) {
+    let error = #expect(throws: LayerReadingError.self) {
       try ImageReport(of: [ReportedLayer(tar: tar), ReportedLayer(tar: tar, diffID: other)])
     }
     #expect(error?.reason == .diffID(expected: other, found: SHA256.digest(tar)))
@@ -97,7 +98,7 @@ struct LayerRefusals {
   @Test("Truncated and strange layers are errors that name the layer", arguments: [100, 512, 600, 1030])
   func truncated(_ count: Int) {
     let tar = HandmadeTar(["aaa", "b/c"]).finished
-    let error = #expect(throws: SizeReportError.self) {
+    let error = #expect(throws: LayerReadingError.self) {
       try ImageReport(of: [ReportedLayer(tar: []), ReportedLayer(tar: Array(tar.prefix(count)))])
     }
     #expect(error?.layer == 2)

@@ -13,10 +13,11 @@ struct SquashOutputs {
     let folder = try TemporaryDirectory()
     try TreeBuilder.shell(
       """
-      mkdir t; cd t; mkdir d; echo a >d/a; ln d/a d/b; seq 9999 >n; tar -cf ../0.tar .
+      pack() { touch -d @1000000000 .; tar -cf "$1" .; }
+      mkdir t; cd t; mkdir d; echo a >d/a; ln d/a d/b; seq 9999 >n; pack ../0.tar
       rm -r d n; echo c >c; tar -cf ../1.tar c; : >.wh.n; tar -cf ../2.tar .wh.n; rm .wh.n
-      mkdir all; cd all; tar -xf ../../0.tar; tar -xf ../../1.tar; rm n; tar -cf ../../whole.tar .
-      rm c; tar -cf ../../part.tar .
+      mkdir all; cd all; tar -xf ../../0.tar; tar -xf ../../1.tar; rm n; pack ../../whole.tar
+      rm c; pack ../../part.tar
       """, in: folder.path)
     let script = #"""
 
