@@ -111,6 +111,39 @@ struct BaseImageTests {
       try Tool.check("tar", ["-tf", "one.tar"], in: folder.path).text.contains("var/lib/dpkg/info/two.list"))
   }
 
+  @Test("of packages that are only unpacked needs no privilege, and has the same bytes")
+  func unprivileged() throws {
+    let folder = try TemporaryDirectory()
+    let archive = try DebianArchive(packages: [
+      .init("one", fields: ["Depends: two"], files: [("usr/bin/one", "#!/bin/sh\n"), ("etc/one", "1\n")]),
+      .init("two", scripts: [("postinst", "#!/bin/sh\nexit 1\n")]),
+    ])
+    let server = try ArchiveServer(archive.folder)
+    let script = """
+      cp "$0" tool; cp "$1" keys.asc; mkdir out own; chown 65534:65534 out; chmod 755 . tool; chmod 644 keys.asc
+      make() {
+        "$@" ./tool -q --variant extract --include one --keyring keys.asc --source-date-epoch 1700000000 \
+          --cache "$where/cache" trixie "$where/x.tar" "$url"
+      }
+      url=$2; export TMPDIR=$PWD/own
+      where=own; make env
+      where=out; export TMPDIR=$PWD/out; make setpriv --reuid 65534 --regid 65534 --clear-groups --no-new-privs
+      cmp own/x.tar out/x.tar
+      stat -c %u out/x.tar
+      ls -A out
+      """
+    let result = try Tool.check(
+      "sh",
+      [
+        "-euc", script, try productsDirectory().appending("garboard-bootstrap").string,
+        archive.keyring.string, server.url,
+      ], in: folder.path)
+    #expect(result.text == "65534\ncache\nx.tar\n")
+    let owners = try Tool.check(
+      "tar", ["--numeric-owner", "-tvf", "out/x.tar", "usr/bin/one"], in: folder.path)
+    #expect(owners.text.contains(" 0/0 "), "\(owners.text)")
+  }
+
   @Test("comes from a pipe into podman")
   func piped() throws {
     let folder = try TemporaryDirectory()
