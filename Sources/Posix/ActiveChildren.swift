@@ -7,30 +7,47 @@ import Synchronization
 public final class ActiveChildren: Sendable {
   /// The process's list.
   public static let shared = ActiveChildren()
-  /// The signal that ends each.
-  private let signals = Mutex<[Int32: Int32]>([:])
+
+  private struct State {
+    /// The signal that ends each.
+    var signals: [Int32: Int32] = [:]
+    /// How many are being started just now.
+    var starting = 0
+  }
+
+  private let state = Mutex(State())
 
   private init() {}
 
-  /// Notes a child. The first process of a process namespace may not hear `SIGTERM` at all, so it is
-  /// killed, which kills all others in its namespace.
-  func insert(_ identifier: Int32, hasOwnProcesses: Bool) {
-    signals.withLock { $0[identifier] = hasOwnProcesses ? SIGKILL : SIGTERM }
+  /// Starts a child by `start`, which gives its number, or one below 0 when it can't, and notes it. A child
+  /// that is just being started is waited for by `terminate`. `start` may start others.
+  ///
+  /// The first process of a process namespace may not hear `SIGTERM` at all, so it is killed, which kills all
+  /// others in its namespace.
+  func add(hasOwnProcesses: Bool, _ start: () -> Int32) -> Int32 {
+    state.withLock { $0.starting += 1 }
+    let identifier = start()
+    state.withLock { state in
+      state.starting -= 1
+      if identifier >= 0 { state.signals[identifier] = hasOwnProcesses ? SIGKILL : SIGTERM }
+    }
+    return identifier
   }
 
   /// Forgets a child that has ended and is not reaped yet: its number can't be another process's.
-  func remove(_ identifier: Int32) { signals.withLock { $0[identifier] = nil } }
+  func remove(_ identifier: Int32) { state.withLock { $0.signals[identifier] = nil } }
 
   /// Asks all to end (`SIGTERM`), and returns when they have, or after `grace`. For the end of a process
   /// only.
   public func terminate(grace: Duration) {
-    // Under the lock none of them is reaped, so no number belongs to another process yet.
-    let children = signals.withLock { list in
-      for (identifier, signal) in list { kill(identifier, signal) }
-      return list.keys
-    }
     let clock = ContinuousClock()
     let deadline = clock.now + grace
+    while state.withLock({ $0.starting > 0 }), clock.now < deadline { usleep(1000) }
+    // Under the lock none of them is reaped, so no number belongs to another process yet.
+    let children = state.withLock { state in
+      for (identifier, signal) in state.signals { kill(identifier, signal) }
+      return state.signals.keys
+    }
     for child in children {
       while isRunning(child), clock.now < deadline { usleep(5000) }
     }

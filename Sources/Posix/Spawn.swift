@@ -109,13 +109,15 @@ public struct Command: Sendable {
             what.map_users = IdentityMapping.apply
             what.context = mapping.toOpaque()
           }
-          process = garboard_start(&what)
-          code = errno
+          process = ActiveChildren.shared.add(hasOwnProcesses: isolation.contains(.processes)) {
+            let process = garboard_start(&what)
+            code = errno
+            return process
+          }
         }
       }
     }
     if process < 0 { throw PosixError("run", program.string, Errno(rawValue: code)) }
-    ActiveChildren.shared.insert(process, hasOwnProcesses: isolation.contains(.processes))
     return ChildProcess(identifier: process)
   }
 
