@@ -17,6 +17,8 @@ final class ExtractedEntries: EntrySource {
   private let ahead: DecompressedAhead
   private let claims = TreeClaims()
   private let rules: PathRules
+  /// Whether the packages have a merged `/usr`: its symlinks are in base-files.
+  private let isMerged: Bool
   private let aliases: Set<[UInt8]>
   private var reader: TarReader?
   private var current: UnpackedPackage?
@@ -40,10 +42,13 @@ final class ExtractedEntries: EntrySource {
     rules = order.rules
     packages = try NativePackage.open(order.packages, jobs: Int(order.jobs))
     claims.setOrder(packages)
-    aliases = Set(RootSetup.mergedLinks(order.architecture).map { Array($0.name.utf8) })
+    isMerged = packages.contains {
+      $0.control.name == "base-files" && $0.control.provides.contains("usr-is-merged")
+    }
+    aliases = isMerged ? Set(RootSetup.mergedLinks(order.architecture).map { Array($0.name.utf8) }) : []
     parts = Self.beginning(order)
     devices = try RootTar.devices(order.epoch)
-    claims.setMerged(true)
+    claims.setMerged(isMerged)
     ahead = DecompressedAhead(packages, jobs: Int(order.jobs), temporary: temporary)
   }
 
@@ -153,13 +158,16 @@ final class ExtractedEntries: EntrySource {
     var entry = entry
     // The symlinks of a merged /usr lead there, wherever they come from.
     if entry.kind == .directory, aliases.contains(path) { return nil }
-    entry.path = try EntryPath(normalising: TreeClaims.canonical(path))
+    entry.path = try EntryPath(normalising: place(path))
     if let target = entry.hardlinkTarget {
       if let sum = current?.sums[target.bytes] { current?.sums[path] = sum }
-      entry.hardlinkTarget = try EntryPath(normalising: TreeClaims.canonical(target.bytes))
+      entry.hardlinkTarget = try EntryPath(normalising: place(target.bytes))
     }
     return entry
   }
+
+  /// Where a path of a package is in the tree.
+  private func place(_ path: [UInt8]) -> [UInt8] { isMerged ? TreeClaims.canonical(path) : path }
 
   private func finishSum() throws {
     guard let path = summed else { return }
@@ -176,7 +184,7 @@ final class ExtractedEntries: EntrySource {
     for index in unpacked.indices {
       guard let paths = lost[ObjectIdentifier(unpacked[index].package)] else { continue }
       let gone = Set(paths.map(\.path))
-      unpacked[index].list.removeAll { gone.contains(TreeClaims.canonical(Array($0.dropFirst()))) }
+      unpacked[index].list.removeAll { gone.contains(place(Array($0.dropFirst()))) }
     }
     parts = DpkgDatabase.parts(unpacked)
     // apt's own packages have them for everybody.
