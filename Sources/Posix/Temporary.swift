@@ -40,10 +40,14 @@ public struct AtomicFile: ~Copyable, Sendable {
   private var temporary: FilePath?
 
   /// Starts a file that will be `target`.
+  ///
+  /// - Throws: `PosixError`; not supported where a device, a pipe or a socket has that name: a file must not take
+  ///   the place of `/dev/null`.
   public init(_ target: FilePath) throws(PosixError) {
     self.target = target
     let parent = target.removingLastComponent()
     directory = parent.isEmpty ? "." : parent
+    try checkMayReplace(target)
     let raw = directory.withPlatformString { open($0, garboard_o_tmpfile | O_RDWR | O_CLOEXEC, 0o666) }
     if raw >= 0 {
       descriptor = Descriptor(owning: raw)
@@ -66,6 +70,7 @@ public struct AtomicFile: ~Copyable, Sendable {
   /// Gives the file another final name in the same file system, for one that wasn't known at the start.
   public mutating func commit(as target: FilePath) throws(PosixError) {
     if Ending.isUnderway { throw PosixError("write", target.string, .canceled) }
+    try checkMayReplace(target)
     let raw = descriptor.raw
     let source: FilePath
     if let temporary {
@@ -93,6 +98,16 @@ public struct AtomicFile: ~Copyable, Sendable {
       _ = temporary.withPlatformString { unlink($0) }
       TemporaryNames.shared.remove(temporary)
     }
+  }
+}
+
+/// Refuses to take the place of what is no file.
+private func checkMayReplace(_ target: FilePath) throws(PosixError) {
+  var status = stat()
+  guard target.withPlatformString({ lstat($0, &status) }) == 0 else { return }
+  switch status.st_mode & S_IFMT {
+  case S_IFCHR, S_IFBLK, S_IFIFO, S_IFSOCK: throw PosixError("replace", target.string, .notSupported)
+  default: return
   }
 }
 

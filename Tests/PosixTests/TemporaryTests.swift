@@ -69,4 +69,16 @@ struct TemporaryTests {
       ("plain", "plain"), ("caf\u{e9}", "caf\u{e9}"), ("a\u{1b}[31m", "a\\033[31m"), ("a\nb", "a\\nb"),
     ])
   func display(_ text: String, _ expected: String) { #expect(displayed(Array(text.utf8)) == expected) }
+
+  @Test("A file takes no device's and no pipe's place")
+  func devices() throws {
+    let folder = try TemporaryDirectory()
+    let pipe = folder.appending("pipe")
+    try Tool.check("mkfifo", [pipe.string])
+    for target in [pipe, FilePath("/dev/null")] {
+      let error = #expect(throws: PosixError.self) { _ = try AtomicFile(target) }
+      #expect(error?.description == "can't replace \(target): Operation not supported")
+    }
+    #expect(try Tool.check("stat", ["-c", "%F", "/dev/null"]).text == "character special file\n")
+  }
 }
