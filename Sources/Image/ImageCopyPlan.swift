@@ -1,4 +1,5 @@
 import Digest
+import Posix
 public import OCI
 
 /// What is to be copied: everything that one descriptor leads to, byte for byte.
@@ -71,7 +72,7 @@ extension ImageSource {
     for image in images {
       let manifest = image.manifest
       let config = image.config
-      add(to: &blobs, BlobToCopy(manifest.content.config, origin: origin) { MemorySource(config.bytes) })
+      add(to: &blobs, BlobToCopy(manifest.content.config, origin: origin) { BytesSource(config.bytes) })
       for layer in image.layers {
         if case .layer(_, isDistributable: false) = layer.descriptor.mediaType.kind { continue }
         add(to: &blobs, BlobToCopy(layer.descriptor, origin: origin) { try layer.open() })
@@ -116,7 +117,7 @@ extension ImageSource {
     for image in plan.images {
       let config = image.config
       for index in plan.blobs.indices where plan.blobs[index].descriptor.digest == config.digest {
-        plan.blobs[index].open = { MemorySource(config.bytes) }
+        plan.blobs[index].open = { BytesSource(config.bytes) }
       }
     }
     return plan

@@ -65,3 +65,23 @@ public final class RangeSource: SkippableSource {
     remaining -= step
   }
 }
+
+/// Bytes at hand as a source.
+public final class BytesSource: ByteSource {
+  private let bytes: [UInt8]
+  private var offset = 0
+
+  /// A source of `bytes`, from their start.
+  public init(_ bytes: [UInt8]) { self.bytes = bytes }
+
+  /// Copies what comes next; 0 at the end.
+  public func read(into buffer: UnsafeMutableRawBufferPointer) -> Int {
+    let count = min(buffer.count, bytes.count - offset)
+    bytes.withUnsafeBytes {
+      UnsafeMutableRawBufferPointer(rebasing: buffer[..<count])
+        .copyMemory(from: UnsafeRawBufferPointer(rebasing: $0[offset..<(offset + count)]))
+    }
+    offset += count
+    return count
+  }
+}

@@ -5,7 +5,7 @@ import SystemPackage
 /// Opens a directory below an open one as if that were `/`: symlinks on the way are followed, but never
 /// out of it (openat2(2), `RESOLVE_IN_ROOT`). An empty path is the directory itself.
 ///
-/// - Throws: `PosixError`; function not implemented before Linux 5.6.
+/// - Throws: `PosixError`; the call is not there before Linux 5.6.
 public func openDirectory(
   inRoot root: Int32, _ path: [UInt8], shown: @autoclosure () -> String
 ) throws(PosixError) -> Descriptor {

@@ -68,21 +68,3 @@ final class RegistryStore: BlobStore {
     return StoredBytes(source: download, size: size)
   }
 }
-
-/// Bytes at hand as a source.
-final class BytesSource: ByteSource {
-  private let bytes: [UInt8]
-  private var offset = 0
-
-  init(_ bytes: [UInt8]) { self.bytes = bytes }
-
-  func read(into buffer: UnsafeMutableRawBufferPointer) -> Int {
-    let count = min(buffer.count, bytes.count - offset)
-    bytes.withUnsafeBytes {
-      UnsafeMutableRawBufferPointer(rebasing: buffer[..<count])
-        .copyMemory(from: UnsafeRawBufferPointer(rebasing: $0[offset..<(offset + count)]))
-    }
-    offset += count
-    return count
-  }
-}

@@ -9,7 +9,7 @@ import SystemPackage
 enum ResolveFixture {
   static func main() throws {
     let arguments = CommandLine.arguments
-    guard arguments.count > 2 else { fatalError("resolve-fixture ARCHITECTURE PACKAGES…") }
+    precondition(arguments.count > 2, "resolve-fixture ARCHITECTURE PACKAGES…")
     let clock = ContinuousClock()
     let start = clock.now
     var sources: [PackagePool.Source] = []
