@@ -49,7 +49,11 @@ struct VariantSet {
     }
     switch request.variant {
     case .extract, .custom:
-      try solver.install(included, excluding: excluded)
+      if request.resolvesDependencies {
+        try solver.install(included, excluding: excluded)
+      } else {
+        try solver.installAlone(included)
+      }
       return try packages(solver, reasons)
     default: break
     }

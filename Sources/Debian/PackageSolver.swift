@@ -62,6 +62,20 @@ public final class PackageSolver {
     step += 1
   }
 
+  /// Adds packages alone, without what they need, and whether or not they can be together.
+  public func installAlone(_ versions: [Int]) throws(SolverError) {
+    do throws(SyntaxError) {
+      for version in versions where selection[pool.versions[version].package].isRequested == false {
+        try selection.request(version)
+      }
+    } catch {
+      throw .syntax(error)
+    }
+    for package in selection.selected where steps[package] == nil { steps[package] = step }
+    selection.settle()
+    step += 1
+  }
+
   /// The whole answer: by step, then by name.
   public func choices() throws(SolverError) -> [Choice] {
     var list: [Choice] = []
