@@ -15,12 +15,15 @@ struct ConfigureRounds {
   static func rounds(
     of packages: [PackageControl], after installed: [PackageControl]
   ) -> [Round] {
+    rounds(of: packages, after: Set(installed.flatMap { [$0.name] + $0.provides }))
+  }
+
+  /// The same, after packages of these names, provided ones among them.
+  static func rounds(of packages: [PackageControl], after available: Set<String>) -> [Round] {
     var providers: [String: [Int]] = [:]
     for (index, package) in packages.enumerated() {
       for name in [package.name] + package.provides { providers[name, default: []].append(index) }
     }
-    var available: Set<String> = []
-    for package in installed { available.formUnion([package.name] + package.provides) }
     var isConfigured = [Bool](repeating: false, count: packages.count)
 
     /// The package of the set that fulfils a group, or nil when an installed one does.
