@@ -233,7 +233,9 @@ let badRecipes: [BadRecipe] = [
   BadRecipe(
     "a list as a text for the shell", with("config: {shell: ‸/bin/sh -c}\n"), "a list is expected here"),
   BadRecipe("a line end in a variable", with("config: {env: {A: ‸\"b\\nc\"}}\n"), "a line can't end within"),
-  BadRecipe("an instruction that can't wait", with("config: {onbuild: [‸FRM x]}\n"), "ONBUILD"),
+  BadRecipe(
+    "an instruction that can't wait", with("config: {onbuild: [‸FRM x]}\n"), "there is no instruction \"FRM\""
+  ),
   // What recipes need of one another.
   BadRecipe(
     "a recipe that isn't there", "name: debian-trixie\nsource: {recipe: ‸debian-trixi}\n",
@@ -269,6 +271,6 @@ struct BadRecipeTests {
     let lines = errors.errors.compactMap { error in
       error.location.map { "\($0.file.lastComponent?.string ?? ""):\($0.line):\($0.column)" }
     }
-    #expect(lines == ["a.yaml:1:1", "b.yaml:2:40", "b.yaml:3:8", "b.yaml:4:1"], "\(errors)")
+    #expect(lines == ["a.yaml:1:1", "b.yaml:2:41", "b.yaml:3:8", "b.yaml:4:1"], "\(errors)")
   }
 }
