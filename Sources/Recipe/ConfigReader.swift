@@ -17,6 +17,7 @@ struct ConfigReader {
       do {
         for instruction in try Instruction.parseChanges([instruction]) {
           _ = try instruction.resolved { _ in nil }
+          if case .onBuild(let text) = instruction.kind { _ = try BuildInstruction.parse(trigger: text) }
         }
         changes.append(instruction)
       } catch {

@@ -1,10 +1,11 @@
-import Posix
+import Spelling
 
 /// Takes the keys of a mapping that are known, and reports what is left.
 struct MappingReader {
   private let scope: Scope
   private let members: [YAMLNode.Member]
   private var known: [String] = []
+  private var missing: [(key: String, advice: String)] = []
   /// Where it starts.
   let location: RecipeLocation
   /// Its name, for messages: `source.bootstrap`.
@@ -35,20 +36,28 @@ struct MappingReader {
     return members.first { $0.key == key }?.value
   }
 
-  /// The value of a key that must be there.
+  /// The value of a key that must be there; `finish` reports it when it isn't.
   mutating func require(_ key: String, _ advice: String) -> YAMLNode? {
-    if let node = take(key) { return node }
-    if isMapping { scope.problems.add(location, "\(name) has no \(shown(key))", advice: advice) }
-    return nil
+    let node = take(key)
+    if node == nil { missing.append((key, advice)) }
+    return node
   }
 
-  /// Reports keys that were not asked for.
+  /// Reports keys that were not asked for, and those that must be there and aren't.
   func finish() {
+    if !isMapping { return }
+    var meant: Set<String> = []
     for member in members where !known.contains(member.key) {
+      let near = nearest(to: member.key, in: known)
+      if let near { meant.insert(near) }
       scope.problems.add(
         member.keyLocation, "\(name) has no key \(shown(member.key))",
-        advice: suggestion(
-          member.key, among: known, "there are \(known.sorted().joined(separator: ", "))"))
+        advice: near.map { "do you mean \(shown($0))?" }
+          ?? "there are \(known.sorted().joined(separator: ", "))")
+    }
+    // A mistyped key is there after all.
+    for (key, advice) in missing where !meant.contains(key) {
+      scope.problems.add(location, "\(name) has no \(shown(key))", advice: advice)
     }
   }
 

@@ -1,4 +1,5 @@
 import Posix
+import SystemPackage
 
 /// Something in a recipe that can't be, where it is, and what to do about it.
 public struct RecipeError: Error, Sendable, Hashable {
@@ -55,7 +56,17 @@ final class Problems {
 
   /// Throws what was found.
   func check() throws(RecipeErrors) {
-    if !errors.isEmpty { throw RecipeErrors(errors) }
+    if errors.isEmpty { return }
+    // The files stay in their order; within each, people read from the top.
+    var files: [FilePath: Int] = [:]
+    for error in errors {
+      if let file = error.location?.file, files[file] == nil { files[file] = files.count }
+    }
+    func order(_ error: RecipeError) -> (Int, Int, Int) {
+      guard let place = error.location else { return (-1, 0, 0) }
+      return (files[place.file] ?? 0, place.line, place.column)
+    }
+    throw RecipeErrors(errors.sorted { order($0) < order($1) })
   }
 }
 

@@ -111,14 +111,21 @@ struct RecipeParser {
         try LayerCompression.check(text)
         return text
       }
-      // What is defined must be right, used or not.
-      for definition in scope.variables.definitions.values where !definition.isNull {
-        _ = scope.text(definition, orEmpty: true)
-      }
+      checkDefinitions(scope)
       recipe.builds.append(build)
     }
     recipe.needs = needs.all
     return name == nil || recipe.builds.isEmpty ? nil : recipe
+  }
+
+  /// What is defined must be right, used or not; the first that isn't is told.
+  private func checkDefinitions(_ scope: Scope) {
+    let definitions = scope.variables.definitions.values.filter { !$0.isNull }
+    for definition in definitions.sorted(by: {
+      ($0.location.line, $0.location.column) < ($1.location.line, $1.location.column)
+    }) {
+      if scope.text(definition, orEmpty: true) == nil { return }
+    }
   }
 
   private func name(_ node: YAMLNode?, _ scope: Scope) -> String? {

@@ -69,7 +69,8 @@ public struct RecipeSet: Sendable {
       case .file: files.append(path)
       case .folder:
         do throws(PosixError) {
-          let names = try listDirectory(try openFile(path, .directory).raw, shown: path.string)
+          let folder = try openFile(path, .directory)
+          let names = try listDirectory(folder.raw, shown: path.string)
           let suffix = Array(".yaml".utf8)
           let found = names.filter { $0.suffix(suffix.count) == suffix[...] && $0.first != UInt8(ascii: ".") }
             .map { path.appending(String(decoding: $0, as: UTF8.self)) }

@@ -69,8 +69,11 @@ struct Variables {
     _ name: String, _ location: RecipeLocation, usedAt use: RecipeLocation, within stack: [String]
   ) throws(RecipeError) -> String {
     if let value = values[name] { return value }
-    if stack.contains(name) {
-      throw RecipeError(location, "the variable \(shown(name)) is made of itself")
+    if let start = stack.firstIndex(of: name) {
+      // The same circle is reported at the same place, wherever one enters it.
+      let places = stack[start...].compactMap { definitions[$0]?.location }
+      let first = places.min { ($0.line, $0.column) < ($1.line, $1.column) }
+      throw RecipeError(first ?? location, "this variable is made of itself")
     }
     if let definition = definitions[name] {
       return try expand(definition, usedAt: use, within: stack + [name]).text

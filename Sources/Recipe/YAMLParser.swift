@@ -13,6 +13,7 @@ struct YAMLParser: ~Copyable {
   static let maximalDepth = 20
 
   private let file: FilePath
+  private let bytes: [UInt8]
   /// libyaml keeps pointers into the parser itself, so it must not move.
   private let parser: UnsafeMutablePointer<yaml_parser_t>
 
@@ -25,14 +26,15 @@ struct YAMLParser: ~Copyable {
     let memory = UnsafeMutableBufferPointer<UInt8>.allocate(capacity: max(1, bytes.count))
     defer { memory.deallocate() }
     _ = memory.update(fromContentsOf: bytes)
-    let parser = YAMLParser(file: file)
+    let parser = YAMLParser(file: file, bytes: bytes)
     yaml_parser_set_encoding(parser.parser, YAML_UTF8_ENCODING)
     yaml_parser_set_input_string(parser.parser, memory.baseAddress, bytes.count)
     return try parser.document()
   }
 
-  private init(file: FilePath) {
+  private init(file: FilePath, bytes: [UInt8]) {
     self.file = file
+    self.bytes = bytes
     parser = .allocate(capacity: 1)
     parser.initialize(to: yaml_parser_t())
     guard yaml_parser_initialize(parser) == 1 else { preconditionFailure("no memory for a YAML parser") }
@@ -51,21 +53,30 @@ struct YAMLParser: ~Copyable {
         advice: "a recipe is a text of some lines")
     }
     if String(validating: bytes, as: UTF8.self) != nil { return }
-    var line = 1
-    for part in bytes.split(separator: 0x0a, omittingEmptySubsequences: false) {
-      if String(validating: part, as: UTF8.self) == nil {
-        // The longest start of the line that is text.
-        var good = 0
-        for count in 1...part.count where String(validating: part.prefix(count), as: UTF8.self) != nil {
-          good = count
-        }
-        let column = String(decoding: part.prefix(good), as: UTF8.self).unicodeScalars.count + 1
-        throw RecipeError(
-          RecipeLocation(file: file, line: line, column: column), "this is no UTF-8 text",
-          advice: "save the file as UTF-8")
+    var offset = 0
+    for line in bytes.split(separator: 0x0a, omittingEmptySubsequences: false) {
+      if String(validating: line, as: UTF8.self) != nil {
+        offset = line.endIndex + 1
+        continue
       }
-      line += 1
+      // A character has four bytes at most, so the bad one is that close to the end of what is good.
+      while let next = (1...4).first(where: { count in
+        line.endIndex - offset >= count
+          && String(validating: line[offset..<(offset + count)], as: UTF8.self) != nil
+      }) { offset += next }
+      break
     }
+    throw RecipeError(
+      location(of: offset, in: bytes, file), "this is no UTF-8 text", advice: "save the file as UTF-8")
+  }
+
+  /// The place of a byte in a text.
+  private static func location(of offset: Int, in bytes: [UInt8], _ file: FilePath) -> RecipeLocation {
+    let before = bytes.prefix(offset)
+    let line = before[((before.lastIndex(of: 0x0a) ?? -1) + 1)...]
+    return RecipeLocation(
+      file: file, line: before.count { $0 == 0x0a } + 1,
+      column: String(decoding: line, as: UTF8.self).unicodeScalars.count + 1)
   }
 
   private func location(_ mark: yaml_mark_t) -> RecipeLocation {
@@ -77,10 +88,13 @@ struct YAMLParser: ~Copyable {
     var event = yaml_event_t()
     if yaml_parser_parse(parser, &event) == 1 { return event }
     let problem = parser.pointee.problem.map { String(cString: $0) } ?? "it can't be read"
-    // The reader's errors have no mark of their own, but it stops where they are.
-    let mark = parser.pointee.error == YAML_READER_ERROR ? parser.pointee.mark : parser.pointee.problem_mark
-    var place = location(mark)
-    if parser.pointee.error == YAML_MEMORY_ERROR { place = RecipeLocation(file: file, line: 1, column: 1) }
+    let place =
+      switch parser.pointee.error {
+      // The reader knows the byte, and no line.
+      case YAML_READER_ERROR: Self.location(of: parser.pointee.problem_offset, in: bytes, file)
+      case YAML_MEMORY_ERROR: RecipeLocation(file: file, line: 1, column: 1)
+      default: location(parser.pointee.problem_mark)
+      }
     throw RecipeError(place, "this is no YAML: \(problem)", advice: Self.advice[problem])
   }
 
