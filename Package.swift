@@ -94,6 +94,12 @@ let package = Package(
         "CYAML", "Bootstrap", "Scratch", "Squash", "SizeReport", "Image", "OCI", "Dockerfile", "Rootfs",
         "Codec", "Posix", "Spelling", system,
       ]),
+    module(
+      "ImageBuild",
+      [
+        "Recipe", "Bootstrap", "Scratch", "SizeReport", "Image", "Fetch", "Cache", "Dockerfile", "Debian",
+        "OCI", "Digest", "Posix", system,
+      ]),
     module("Bootstrap", ["Debian", "Fetch", "Rootfs", "Archive", "Codec", "Digest", "Posix", system]),
 
     // Floor 4: the command lines.
@@ -131,6 +137,8 @@ let package = Package(
         "SizeReport",
       ]),
 
+    tool(
+      "garboard-build", ["ImageBuild", "Recipe", "Cache", "Image", "OCI", "Digest", "Posix"]),
     tool("garboard-copy", ["Image", "OCI", "Codec", "Digest", "Posix"]),
 
     // Tests.

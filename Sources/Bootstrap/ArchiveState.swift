@@ -1,3 +1,5 @@
+import Debian
+
 /// What archives have just now, without believing any of it: only to see whether something changed.
 public enum ArchiveState {
   /// The folders that hold the `InRelease` of each suite of `sources`, in order, each once.

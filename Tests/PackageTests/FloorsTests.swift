@@ -9,10 +9,13 @@ private let floors: [Set<String>] = [
   ],
   ["Posix", "Digest", "Codec", "Archive", "Spelling"],
   ["Rootfs", "OCI", "Debian", "Dockerfile", "Cache", "ELF"],
-  ["Image", "Fetch", "SizeReport", "Bootstrap", "Squash", "ContextBuild", "SBOM", "Scratch", "Registry", "Recipe"],
+  [
+    "Image", "Fetch", "SizeReport", "Bootstrap", "Squash", "ContextBuild", "SBOM", "Scratch", "Registry",
+    "Recipe", "ImageBuild",
+  ],
   [
     "CommandSupport", "garboard", "garboard-import", "garboard-bootstrap", "garboard-report",
-    "garboard-squash", "garboard-scratch", "garboard-copy",
+    "garboard-squash", "garboard-scratch", "garboard-copy", "garboard-build",
   ],
 ]
 
@@ -28,6 +31,7 @@ private let sameFloor: [String: Set<String>] = [
   "Registry": ["Image", "Fetch"],
   "SBOM": ["Image"],
   "Recipe": ["Image", "Bootstrap", "Scratch", "Squash", "SizeReport"],
+  "ImageBuild": ["Recipe", "Bootstrap", "Scratch", "SizeReport", "Image", "Fetch"],
   "garboard": ["CommandSupport"],
   "garboard-import": ["CommandSupport"],
   "garboard-bootstrap": ["CommandSupport"],
@@ -35,6 +39,7 @@ private let sameFloor: [String: Set<String>] = [
   "garboard-squash": ["CommandSupport"],
   "garboard-scratch": ["CommandSupport"],
   "garboard-copy": ["CommandSupport"],
+  "garboard-build": ["CommandSupport"],
 ]
 
 /// Modules of other packages, and the lowest floor that may import them.
