@@ -35,7 +35,8 @@ final class BuildFolder: Sendable {
     return folder
   }
 
-  deinit {
+  /// Removes it; what a signal ends removes it itself.
+  func remove() {
     if Ending.isUnderway { return }
     try? removeTree(path)
     TemporaryNames.shared.remove(path)

@@ -49,6 +49,12 @@ final class BuildRun: Sendable {
       slots: slots, observer: observer)
   }
 
+  /// Ends the run: what tools handed to one another goes.
+  func close() {
+    context.folder.remove()
+    try? context.store.cache.trim()
+  }
+
   // MARK: Images
 
   /// Makes the image of a recipe, and puts it where it goes.

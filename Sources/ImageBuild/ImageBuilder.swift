@@ -38,6 +38,7 @@ public struct ImageBuilder: Sendable {
       }
     }
     for worker in workers { try? worker.join() }
+    run.close()
     let images = results.change { $0 }
     return BuildSummary(images: recipes.compactMap { images[$0.name] })
   }
