@@ -169,6 +169,9 @@ let package = Package(
     tests("FetchTests", ["Fetch", "Posix"]),
     tests("RegistryTests", ["Registry", "Fetch", "Image", "OCI", "Digest", "Posix", system]),
     tests("BootstrapTests", ["Bootstrap", "Debian", "Digest", "Fetch", "Archive", "Posix", "Rootfs"]),
+    tests(
+      "ImageBuildTests",
+      ["ImageBuild", "Recipe", "Cache", "Image", "OCI", "Digest", "Posix", system]),
     tests("RecipeTests", ["Recipe", "Posix", system]),
     tests("SizeReportTests", ["SizeReport", "Image", "OCI", "Rootfs", "Archive", "Digest", "Posix", system]),
     tests(

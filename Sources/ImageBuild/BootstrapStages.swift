@@ -24,8 +24,8 @@ extension StagePreparation {
     }
     try finish(
       &line, suite: work.suite, mirrors: work.mirrors, keyrings: work.keyrings, hooks: work.hooks,
-      lock: work.lock, components: work.components, takesLock: ["native", nil].contains(work.engine),
-      needsRoomFor: 3, stage, &prepared)
+      lock: work.lock, components: work.components, takesLock: ["native", nil].contains(work.engine), stage,
+      &prepared)
   }
 
   func packages(
@@ -37,7 +37,7 @@ extension StagePreparation {
     }
     var line = CommandLine("bootstrap")
     line.option("base", use(base, named: baseName, &prepared))
-    if work.isExtracted { line.option("variant", "extract") }
+    // Whether they are configured or only unpacked, the base decides.
     for name in work.include { line.option("include", name) }
     let mirrors = work.mirrors.isEmpty ? below?.mirrors ?? [] : work.mirrors
     let components = below?.components ?? []
@@ -45,13 +45,13 @@ extension StagePreparation {
     if work.leavesOutDependencies { line.flag("no-dependencies", true) }
     try finish(
       &line, suite: suite, mirrors: mirrors, keyrings: below?.keyrings ?? [], hooks: work.hooks, lock: nil,
-      components: components, takesLock: true, needsRoomFor: 3, stage, &prepared)
+      components: components, takesLock: true, stage, &prepared)
   }
 
   /// What both have in common: keys, mirrors, the plan, hooks.
   private func finish(
     _ line: inout CommandLine, suite: String, mirrors: [String], keyrings: [FilePath], hooks: Recipe.Hooks,
-    lock: FilePath?, components: [String], takesLock: Bool, needsRoomFor factor: UInt64, _ stage: Stage,
+    lock: FilePath?, components: [String], takesLock: Bool, _ stage: Stage,
     _ prepared: inout PreparedStage
   ) throws {
     let platform = try Platform(build.platform)
@@ -79,7 +79,8 @@ extension StagePreparation {
       let found = try context.plans.plan(request, in: folder, image: recipe.name, stage: stage.name)
       prepared.key.add(.packages, found.packages)
       prepared.key.add(.mirrors, found.mirrors)
-      prepared.memory = max(prepared.memory, found.installedSize * factor)
+      // The native engine's own measure for making a system in memory.
+      prepared.memory = max(prepared.memory, found.installedSize * 3)
       plan = found
     }
     for (name, commands) in [

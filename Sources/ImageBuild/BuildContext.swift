@@ -117,9 +117,9 @@ struct ImageSources: Sendable {
     }
   }
 
-  /// A location whose path is absolute.
-  func absolute(_ text: String) throws -> String {
-    let location = try ImageLocation(text, for: .input)
+  /// A location whose path is absolute: tools work in the recipe's folder.
+  func absolute(_ text: String, for purpose: ImageLocation.Purpose = .input) throws -> String {
+    let location = try ImageLocation(text, for: purpose)
     func from(_ path: FilePath) -> FilePath { ImageBuild.absolute(path) }
     let resolved: ImageLocation =
       switch location {
@@ -127,6 +127,8 @@ struct ImageSources: Sendable {
       case .ociArchive(let path, let name): .ociArchive(from(path), name: name)
       case .dockerArchive(let path, let reference): .dockerArchive(from(path), reference: reference)
       case .detected(let path, let name): .detected(from(path), name: name)
+      case .directory(let path): .directory(from(path))
+      case .tar(let path): .tar(from(path))
       default: location
       }
     return "\(resolved)"

@@ -112,9 +112,9 @@ final class BuildRun: Sendable {
     var platform = BuildSummary.Platform(platform: build.platform)
     let identifier = BuildID(recipe: recipe.name, platform: build.platform)
     var outcome = Outcome.failed
-    var stageName: String?
+    var current: Stage?
     do {
-      let result = try walk(recipe, build, &platform) { stageName = $0 }
+      let result = try walk(recipe, build, &platform) { current = $0 }
       outcome = result.map { .made($0) } ?? .unknown
       platform.result = result
       platform.status = platform.stages.map(\.status).max() ?? .cached
@@ -122,7 +122,8 @@ final class BuildRun: Sendable {
       platform.status = .skipped
     } catch {
       platform.status = .failed
-      platform.failure = located(error, recipe, stage: stageName)
+      platform.failure = located(error, recipe, stage: current?.name)
+      if let current { platform.stages.append(.init(name: current.name, tool: current.tool, status: .failed)) }
       stop()
     }
     let final = outcome
@@ -163,7 +164,7 @@ final class BuildRun: Sendable {
 
   private func walk(
     _ recipe: Recipe, _ build: Recipe.Build, _ platform: inout BuildSummary.Platform,
-    entering: (String) -> Void
+    entering: (Stage) -> Void
   ) throws -> StageResult? {
     let needs = try needs(recipe, build)
     var isUnknown = needs == nil
@@ -177,7 +178,7 @@ final class BuildRun: Sendable {
         return result
       }, system: { self.system(of: $0, build.platform) })
     for (index, stage) in Stage.all(of: build).enumerated() {
-      entering(stage.name)
+      entering(stage)
       if state.change({ $0.isStopping }) { throw DependencyFailed(name: recipe.name) }
       if isUnknown {
         let reason = BuildReason(sentences: ["what it begins with is built anew"])

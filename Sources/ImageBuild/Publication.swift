@@ -78,7 +78,9 @@ struct Publication {
   /// - Returns: the destinations.
   func publish() throws -> [String] {
     let archive = context.settings.output.appending("\(recipe.name).oci.tar")
-    let all = ["oci-archive:\(absolute(archive))"] + recipe.outputs
+    let all =
+      ["oci-archive:\(absolute(archive))"]
+      + (try recipe.outputs.map { try context.sources.absolute($0, for: .output) })
     let what = ([try top().digest] + recipe.tags).joined(separator: " ")
     let missing = try all.filter { try !isThere(what, $0) }
     if !missing.isEmpty {

@@ -96,9 +96,11 @@ struct CommandLine {
 
   var words: [String] { groups.flatMap { $0.map(\.actual) } }
 
-  /// The command line for a key: options divided by newlines, their words by a byte that no text has.
+  /// The command line for a key: a list of options, their words divided by a byte that no text has. What decides
+  /// nothing is not in it.
   var keyText: String {
-    JSONText.list([tool] + groups.map { $0.map(\.key).joined(separator: "\u{1f}") })
+    let options = groups.map { $0.map(\.key).filter { !$0.isEmpty }.joined(separator: "\u{1f}") }
+    return JSONText.list([tool] + options.filter { !$0.isEmpty })
   }
 }
 

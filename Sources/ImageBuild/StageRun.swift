@@ -14,6 +14,9 @@ struct StageRun: Sendable {
   var layouts: Layouts
 
   private var folder: FilePath { absolute(recipe.location.file.removingLastComponent()) }
+  /// What the image is called where several are spoken of.
+  private var label: String { recipe.builds.count > 1 ? "\(recipe.name) \(build.platform)" : recipe.name }
+
   private var historyName: String {
     "\(absolute(recipe.location.file)) \(recipe.name) \(build.platform) \(stage.name)"
   }
@@ -30,11 +33,11 @@ struct StageRun: Sendable {
       let lines = try commandLines("STAGE")
       report.commands = lines
       context.observer.tell(
-        .wouldBuild(image: recipe.name, stage: stage.name, reason: reason, lines: lines))
+        .wouldBuild(image: label, stage: stage.name, reason: reason, lines: lines))
       return (nil, report)
     }
     let lock = try KeyLock("stage-\(key.digest.hex)", in: context.store.cache.directory) {
-      context.observer.tell(.waiting(image: recipe.name, stage: stage.name))
+      context.observer.tell(.waiting(image: label, stage: stage.name))
     }
     defer { withExtendedLifetime(lock) {} }
     // Somebody else may have made it meanwhile.
@@ -49,7 +52,7 @@ struct StageRun: Sendable {
     report.duration = ContinuousClock.now - start
     report.digest = result.digest
     report.isKept = !result.marks.isEmpty
-    context.observer.tell(.finished(image: recipe.name, stage: stage.name, duration: report.duration))
+    context.observer.tell(.finished(image: label, stage: stage.name, duration: report.duration))
     return (result, report)
   }
 
@@ -65,7 +68,7 @@ struct StageRun: Sendable {
       defer { withExtendedLifetime(lock) {} }
       return try make(prepared.key.cacheKey(), .evicted(1)).0
     }
-    context.observer.tell(.cached(image: recipe.name, stage: stage.name))
+    context.observer.tell(.cached(image: label, stage: stage.name))
     return (result, report)
   }
 
@@ -88,12 +91,12 @@ struct StageRun: Sendable {
       defer { if !Ending.isUnderway { try? removeTree(work) } }
       let shown = try commandLines(work)
       context.observer.tell(
-        .started(image: recipe.name, stage: stage.name, reason: reason, lines: shown))
+        .started(image: label, stage: stage.name, reason: reason, lines: shown))
       try prepared.furnish(work)
       var output: [UInt8] = []
       for line in try prepared.lines(work) {
         output = try context.tools.run(line, in: folder) {
-          context.observer.tell(.line(image: recipe.name, $0))
+          context.observer.tell(.line(image: label, $0))
         }
       }
       var known: [String: BuiltLayer] = [:]

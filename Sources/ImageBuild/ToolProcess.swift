@@ -99,7 +99,9 @@ struct ToolFailure: Error, CustomStringConvertible {
     let name = "garboard-\(tool): error: "
     // Its error is one line; what engines said stands before it.
     if let index = lines.lastIndex(where: { $0.hasPrefix(name) }) {
-      let error = ([String(lines[index].dropFirst(name.count))] + lines[(index + 1)...]).joined(separator: "\n")
+      // How it is used is not for those who didn't write the command line.
+      let more = lines[(index + 1)...].prefix { !$0.hasPrefix("Usage: ") }
+      let error = ([String(lines[index].dropFirst(name.count))] + more).joined(separator: "\n")
       return "garboard-\(tool): \(error)"
     }
     let how =
