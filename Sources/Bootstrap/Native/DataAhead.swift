@@ -55,6 +55,14 @@ final class DataAhead: Sendable {
     }.map { packages[$0] }
   }
 
+  /// Packages in their order, but the largest before them, for a reader who takes them in their order: it has
+  /// little left to do when the last is decompressed, and that one is small.
+  static func inOrder(_ packages: [NativePackage]) -> [NativePackage] {
+    let large = packages.reduce(0) { $0 + $1.archive.data.size } / 32
+    return byWork(packages.filter { $0.archive.data.size > large })
+      + packages.filter { $0.archive.data.size <= large }
+  }
+
   /// Lets threads work until `stop`, or until there is nothing left.
   func start() {
     let missing = state.change { state in

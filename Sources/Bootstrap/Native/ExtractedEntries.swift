@@ -51,7 +51,7 @@ final class ExtractedEntries: PlacedSource {
     parts = Self.beginning(order)
     devices = try RootTar.devices(order.epoch)
     claims.setMerged(isMerged)
-    ahead = DataAhead(DataAhead.byWork(packages), jobs: Int(order.jobs), folder: temporary)
+    ahead = DataAhead(DataAhead.inOrder(packages), jobs: Int(order.jobs), folder: temporary)
     ahead.start()
   }
 
