@@ -47,6 +47,17 @@ extension ImageSource {
     return plan(for: [try select()])
   }
 
+  /// Plans for each image that the location leads to by itself: an index is one with all that it lists.
+  ///
+  /// - Parameter platform: only the image of this platform.
+  /// - Throws: `ImageError` where nothing is meant, or something is missing.
+  public func copyPlans(platform: Platform? = nil) throws -> [ImageCopyPlan] {
+    if let platform { return [plan(for: [try select(platform: platform)])] }
+    let roots = try roots(named: location.imageName)
+    if !roots.isEmpty { return try roots.map { try plan(from: $0) } }
+    return try images(named: location.imageName).map { plan(for: [$0]) }
+  }
+
   /// What the index lists at its top under a name, each once.
   private func roots(named name: String?) throws -> [OCI.Descriptor] {
     var roots: [OCI.Descriptor] = []
