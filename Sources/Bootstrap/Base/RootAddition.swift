@@ -11,7 +11,7 @@ final class RootAddition {
   private let order: RootOrder
   private let root: FilePath
   private let log: RootLog
-  private let scripts: PackageScripts
+  private var scripts: PackageScripts
   /// Files that are here for scripts alone.
   private var lent: [(path: FilePath, bytes: [UInt8])] = []
 
@@ -20,6 +20,8 @@ final class RootAddition {
     self.log = log
     root = order.storage == .disk ? FilePath(order.root).appending("tree") : FilePath(order.root)
     scripts = PackageScripts(root: root, order: order, log: log)
+    // As apt tells dpkg, which leaves the lock of its callers alone then.
+    scripts.additions = ["DPKG_FRONTEND_LOCKED=true"]
   }
 
   /// Does it, and writes a tar of what has changed to a descriptor.
