@@ -70,6 +70,13 @@ struct PackageControl: Sendable {
     }
     try reader.drain()
     guard let text = control else { throw DebError(file, .control("it has no control file")) }
+    try self.init(text, files: files, file: file)
+  }
+
+  /// An installed package by its paragraph of dpkg's `status`, without its files.
+  init(installed paragraph: [UInt8]) throws { try self.init(paragraph, files: [], file: "status") }
+
+  private init(_ text: [UInt8], files: [File], file: String) throws {
     self.files = files
     self.control = Self.trimmed(text)
     var fields = ControlParagraph()
