@@ -100,7 +100,9 @@ let package = Package(
         "Recipe", "Bootstrap", "Scratch", "SizeReport", "Image", "Fetch", "Cache", "Dockerfile", "Debian",
         "OCI", "Digest", "Posix", system,
       ]),
-    module("Bootstrap", ["Debian", "Fetch", "Rootfs", "Archive", "Codec", "Digest", "Posix", system]),
+    module("CacheContents", ["Cache", "Debian", "Archive", "Codec", "Digest", "Posix", system]),
+    module(
+      "Bootstrap", ["Cache", "Debian", "Fetch", "Rootfs", "Archive", "Codec", "Digest", "Posix", system]),
 
     // Floor 4: the command lines.
     module(
@@ -139,6 +141,7 @@ let package = Package(
 
     tool(
       "garboard-build", ["ImageBuild", "Recipe", "Cache", "Image", "OCI", "Digest", "Posix"]),
+    tool("garboard-cache", ["CacheContents", "OCI", "Posix"]),
     tool("garboard-copy", ["Image", "OCI", "Codec", "Digest", "Posix"]),
 
     // Tests.
@@ -163,6 +166,7 @@ let package = Package(
     tests("ELFTests", ["ELF"]),
     tests("ScratchTests", ["Scratch", "ELF", "Posix", system]),
     tests("CacheTests", ["Cache", "Digest", "Posix"]),
+    tests("CacheContentsTests", ["CacheContents", "Cache", "Digest", "Posix"]),
     tests("ContextBuildTests", ["ContextBuild", "Image", "OCI", "Digest", "Posix", system]),
     tests(
       "ImageTests", ["Image", "ELF", "OCI", "Dockerfile", "Rootfs", "Archive", "Codec", "Digest", "Posix"]),

@@ -113,8 +113,8 @@ struct BaseMode {
       request, engine: BaseEngine(on: base, native: NativeEngine.without),
       observer: BootstrapObserver(
         line: { if isVerbose { Console.shared.verbose($0) } }, phase: { progress.setTitle("\($0)") }))
-    try bootstrapper.request.validate()
     try bootstrapper.engine.check(request)
+    try bootstrapper.request.validate()
     let mirrors = try bootstrapper.mirrors()
     for notice in mirrors.notices { Console.shared.notice(notice) }
     let (native, date) = try tool.native(request, mirrors, progress, base: base.packages)
@@ -141,7 +141,7 @@ struct BaseMode {
       }
     }
     progress.finish()
-    try tool.image.writeBill(made, noted)
+    try tool.image.writeBill(made, noted, common: tool.common)
     try present(made)
   }
 

@@ -11,11 +11,11 @@ private let floors: [Set<String>] = [
   ["Rootfs", "OCI", "Debian", "Dockerfile", "Cache", "ELF"],
   [
     "Image", "Fetch", "SizeReport", "Bootstrap", "Squash", "ContextBuild", "SBOM", "Scratch", "Registry",
-    "Recipe", "ImageBuild",
+    "Recipe", "ImageBuild", "CacheContents",
   ],
   [
     "CommandSupport", "garboard", "garboard-import", "garboard-bootstrap", "garboard-report",
-    "garboard-squash", "garboard-scratch", "garboard-copy", "garboard-build",
+    "garboard-squash", "garboard-scratch", "garboard-copy", "garboard-build", "garboard-cache",
   ],
 ]
 
@@ -40,6 +40,7 @@ private let sameFloor: [String: Set<String>] = [
   "garboard-scratch": ["CommandSupport"],
   "garboard-copy": ["CommandSupport"],
   "garboard-build": ["CommandSupport"],
+  "garboard-cache": ["CommandSupport"],
 ]
 
 /// Modules of other packages, and the lowest floor that may import them.

@@ -11,7 +11,7 @@ final class RootAddition {
   private let order: RootOrder
   private let root: FilePath
   private let log: RootLog
-  private let scripts: PackageScripts
+  private var scripts: PackageScripts
   /// Files that are here for scripts alone.
   private var lent: [(path: FilePath, bytes: [UInt8])] = []
 
@@ -20,6 +20,8 @@ final class RootAddition {
     self.log = log
     root = order.storage == .disk ? FilePath(order.root).appending("tree") : FilePath(order.root)
     scripts = PackageScripts(root: root, order: order, log: log)
+    // As apt tells dpkg, which leaves the lock of its callers alone then.
+    scripts.additions = ["DPKG_FRONTEND_LOCKED=true"]
   }
 
   /// Does it, and writes a tar of what has changed to a descriptor.
@@ -114,7 +116,7 @@ final class RootAddition {
       }
     }
     let rounds = ConfigureRounds.rounds(
-      of: packages.map(\.control), after: try available(besides: packages))
+      of: packages.map(\.control), after: try installed(besides: packages))
     for round in rounds {
       log.phase("unpacking packages")
       let now = round.unpacked.map { packages[$0] }
@@ -133,22 +135,17 @@ final class RootAddition {
     return "\(package.control.name)_\(version)_\(package.control.architecture).deb"
   }
 
-  /// The names of the packages that stay as they are, provided ones among them.
-  private func available(besides packages: [NativePackage]) throws -> Set<String> {
+  /// The packages that stay as they are.
+  private func installed(besides packages: [NativePackage]) throws -> [PackageControl] {
     let new = Set(packages.map(\.control.name))
-    var names: Set<String> = []
+    var installed: [PackageControl] = []
     for paragraph in BasePackages.paragraphs(try DpkgDatabase(root: root).read("status")) {
-      try BasePackages.fields(paragraph, ["Package", "Status", "Provides"], "status") { values in
+      try BasePackages.fields(paragraph, ["Package", "Status"], "status") { values in
         if !values[1].hasSuffix(" installed") || new.contains(values[0]) { return }
-        names.insert(values[0])
-        for relation in values[2].split(separator: ",") {
-          if let name = relation.split(whereSeparator: { " (\n\t".contains($0) }).first {
-            names.insert(String(name))
-          }
-        }
+        installed.append(try PackageControl(installed: Array(paragraph)))
       }
     }
-    return names
+    return installed
   }
 
   /// What apt notes of packages that nobody has asked for.

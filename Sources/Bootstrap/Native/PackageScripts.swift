@@ -79,6 +79,9 @@ struct PackageScripts {
     try removeTree(folder)
   }
 
+  /// What programs are told besides.
+  var additions: [String] = []
+
   /// The version of the root's dpkg, which scripts are told.
   var dpkgVersion = "1.22.0"
 
@@ -90,7 +93,7 @@ struct PackageScripts {
     command.root = root
     command.inherited = descriptors
     command.workingDirectory = "/"
-    command.environment = environment + extra
+    command.environment = environment + additions + extra
     let status = try log.run(command)
     if !status.isSuccess { throw failure(status) }
   }
