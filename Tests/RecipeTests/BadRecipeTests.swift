@@ -147,6 +147,23 @@ let badRecipes: [BadRecipe] = [
     "a matrix without end",
     "name: x${a}${b}${c}\nmatrix: ‸{a: [1,2,3,4,5,6,7,8,9,0,11,12], b: [1,2,3,4,5,6,7,8,9,0], c: [1,2,3,4,5,6,7,8,9,0]}\nsource: {recipe: y}\n",
     "more than 1000 images"),
+  BadRecipe(
+    "an item of a matrix that lacks a name",
+    "name: x${a}\nmatrix: {i: [{a: 1, b: 2}, ‸{a: 2}]}\nsource: {recipe: y}\n",
+    "an item of i has no \"b\"; all items have the same names"),
+  BadRecipe(
+    "an item of a matrix with another name",
+    "name: x${a}\nmatrix: {i: [{a: 1}, {a: 2, ‸b: 3}]}\nsource: {recipe: y}\n",
+    "an item of i has no key \"b\""),
+  BadRecipe(
+    "a text among the mappings of a matrix", "name: x${a}\nmatrix: {i: [{a: 1}, ‸2]}\nsource: {recipe: y}\n",
+    "this is a text, and the first item is a mapping"),
+  BadRecipe(
+    "a mapping among the texts of a matrix", "name: x${i}\nmatrix: {i: [1, {‸a: 2}]}\nsource: {recipe: y}\n",
+    "an item of i has no key \"a\""),
+  BadRecipe(
+    "a name in two lists of a matrix", "name: x${a}\nmatrix: {a: [1], i: [{‸a: 2}]}\nsource: {recipe: y}\n",
+    "\"a\" is a variable in line 2 already"),
   // Values.
   BadRecipe("a name with a slash", "name: ‸a/b\nsource: {recipe: y}\n", "\"a/b\" can't be a name"),
   BadRecipe(
