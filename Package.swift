@@ -161,7 +161,7 @@ let package = Package(
     tests("FetchTests", ["Fetch", "Posix"]),
     tests("RegistryTests", ["Registry", "Fetch", "Image", "OCI", "Digest", "Posix", system]),
     tests("BootstrapTests", ["Bootstrap", "Debian", "Digest", "Fetch", "Archive", "Posix", "Rootfs"]),
-    tests("RecipeTests", ["Recipe", "Posix", system]),
+    tests("RecipeTests", ["Recipe", "OCI", "Posix", system]),
     tests("SizeReportTests", ["SizeReport", "Image", "OCI", "Rootfs", "Archive", "Digest", "Posix", system]),
     tests(
       "CommandSupportTests",

@@ -9,7 +9,10 @@ private let floors: [Set<String>] = [
   ],
   ["Posix", "Digest", "Codec", "Archive", "Spelling"],
   ["Rootfs", "OCI", "Debian", "Dockerfile", "Cache", "ELF"],
-  ["Image", "Fetch", "SizeReport", "Bootstrap", "Squash", "ContextBuild", "SBOM", "Scratch", "Registry", "Recipe"],
+  [
+    "Image", "Fetch", "SizeReport", "Bootstrap", "Squash", "ContextBuild", "SBOM", "Scratch", "Registry",
+    "Recipe",
+  ],
   [
     "CommandSupport", "garboard", "garboard-import", "garboard-bootstrap", "garboard-report",
     "garboard-squash", "garboard-scratch", "garboard-copy",
