@@ -176,7 +176,7 @@ let package = Package(
     tests(
       "ImageBuildTests",
       ["ImageBuild", "Recipe", "Cache", "Image", "OCI", "Digest", "Posix", system]),
-    tests("RecipeTests", ["Recipe", "Posix", system]),
+    tests("RecipeTests", ["Recipe", "OCI", "Posix", system]),
     tests("SizeReportTests", ["SizeReport", "Image", "OCI", "Rootfs", "Archive", "Digest", "Posix", system]),
     tests(
       "CommandSupportTests",

@@ -8,7 +8,7 @@ public struct Recipe: Sendable, Equatable {
   public var name: String
   /// What it is, for people; nil when the file says nothing.
   public var summary: String?
-  /// Where the file is, which relative paths start from, and where in it the recipe starts.
+  /// Where the file is, which relative paths start from, and where in it the name is.
   public var location: RecipeLocation
   /// The image's names, as `NAME:TAG`.
   public var tags: [String] = []
@@ -277,9 +277,7 @@ public struct Recipe: Sendable, Equatable {
     public var include: [String] = []
     /// Mirrors; as below, or the machine's, when empty.
     public var mirrors: [String] = []
-    /// Whether they are unpacked and not configured, as onto a system of variant extract.
-    public var isExtracted = false
-    /// Only the named packages, without what they depend on (with `isExtracted`).
+    /// Only the named packages, without what they depend on (on a system of variant extract).
     public var leavesOutDependencies = false
     /// Commands that run in it.
     public var hooks = Hooks()

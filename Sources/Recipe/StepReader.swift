@@ -31,22 +31,7 @@ struct StepReader {
     let include = reader.require("include", "name the packages to add: \"include: [curl]\"")
     result.include = values.packages(include)
     result.mirrors = values.mirrors(reader.take("mirrors"))
-    let variant = reader.take("variant")
-    if let variant, let text = scope.text(variant) {
-      result.isExtracted = text == "extract"
-      if !result.isExtracted {
-        problems.add(
-          variant.location, "packages can be added with the variant extract alone, not \(shown(text))",
-          advice: "leave it out: they are configured then")
-      }
-    }
-    let dependencies = reader.take("dependencies")
-    result.leavesOutDependencies = scope.bool(dependencies) == false
-    if let dependencies, result.leavesOutDependencies, !result.isExtracted {
-      problems.add(
-        dependencies.location, "only unpacked packages can do without what they depend on",
-        advice: "add \"variant: extract\"")
-    }
+    result.leavesOutDependencies = scope.bool(reader.take("dependencies")) == false
     result.hooks = values.hooks(reader.take("hooks"))
     reader.finish()
     if let include, case .sequence(let items) = include.content, items.isEmpty {

@@ -20,7 +20,9 @@ struct YAMLParser: ~Copyable {
   /// The nodes of a file.
   ///
   /// - Throws: the first error, since what follows it means nothing.
-  static func parse(_ bytes: [UInt8], file: FilePath) throws(RecipeError) -> YAMLNode {
+  static func parse(_ given: [UInt8], file: FilePath) throws(RecipeError) -> YAMLNode {
+    // A byte order mark, as some editors write it, is no character of the first line.
+    let bytes = given.starts(with: [0xef, 0xbb, 0xbf]) ? Array(given[3...]) : given
     try checkText(bytes, file: file)
     // libyaml reads from the memory while events are asked for.
     let memory = UnsafeMutableBufferPointer<UInt8>.allocate(capacity: max(1, bytes.count))

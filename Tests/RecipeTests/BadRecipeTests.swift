@@ -11,6 +11,9 @@ struct BadRecipe: Sendable, CustomTestStringConvertible {
   /// What the message must say.
   let message: String
 
+  /// Whether the schema can't see it: it needs names, other files, or the meaning of a text.
+  var isBeyondSchema = false
+
   init(_ summary: String, _ marked: String, _ message: String) {
     self.summary = summary
     self.marked = marked
@@ -18,6 +21,13 @@ struct BadRecipe: Sendable, CustomTestStringConvertible {
   }
 
   var testDescription: String { summary }
+
+  /// The same, which only we refuse.
+  var beyondSchema: BadRecipe {
+    var bad = self
+    bad.isBeyondSchema = true
+    return bad
+  }
 
   /// The recipe itself.
   var text: String { marked.replacing("‸", with: "") }
@@ -94,19 +104,24 @@ let badRecipes: [BadRecipe] = [
   BadRecipe("nothing for a text", "name:‸\nsource: {recipe: y}\n", "a value is missing here"),
   BadRecipe(
     "no boolean", source("  bootstrap: {suite: a, slim: ‸yes}\n"),
-    "\"yes\" is not true or false; write true or false"),
+    "\"yes\" is not true or false; write true or false"
+  ).beyondSchema,
   BadRecipe("an empty text", with("summary: ‸\"\"\n"), "the text is empty"),
   // Variables.
   BadRecipe(
     "an unknown variable", "variables: {suite: a}\nname: ‸x-${suit}\nsource: {recipe: y}\n",
-    "there is no variable \"suit\"; do you mean \"suite\"?"),
-  BadRecipe("an open variable", "name: ‸x-${suite\nsource: {recipe: y}\n", "\"${\" is not closed"),
+    "there is no variable \"suit\"; do you mean \"suite\"?"
+  ).beyondSchema,
+  BadRecipe("an open variable", "name: ‸x-${suite\nsource: {recipe: y}\n", "\"${\" is not closed")
+    .beyondSchema,
   BadRecipe(
     "a variable of itself", "variables:\n  a: ‸${b}\n  b: ${a}\nname: x${a}\nsource: {recipe: y}\n",
-    "this variable is made of itself"),
+    "this variable is made of itself"
+  ).beyondSchema,
   BadRecipe(
     "an unused variable of nothing", "variables: {a: ‸\"${b}\"}\nname: x\nsource: {recipe: y}\n",
-    "there is no variable \"b\""),
+    "there is no variable \"b\""
+  ).beyondSchema,
   BadRecipe(
     "a list as a variable", "variables: {a: ‸[b]}\nname: x\nsource: {recipe: y}\n",
     "the value of a variable is a text"),
@@ -118,7 +133,8 @@ let badRecipes: [BadRecipe] = [
     "can't be the name of a variable"),
   BadRecipe(
     "the architecture in the name", "name: ‸x-${arch}\nsource: {recipe: y}\n",
-    "\"arch\" differs from platform to platform"),
+    "\"arch\" differs from platform to platform"
+  ).beyondSchema,
   // Matrices.
   BadRecipe("an empty matrix", "name: x\nmatrix: ‸{}\nsource: {recipe: y}\n", "the matrix has no values"),
   BadRecipe(
@@ -126,46 +142,76 @@ let badRecipes: [BadRecipe] = [
     "the list \"s\" of the matrix is empty"),
   BadRecipe(
     "all of a matrix excluded", "name: x${s}\nmatrix: ‸{s: [a], exclude: [{s: a}]}\nsource: {recipe: y}\n",
-    "the matrix is empty: all is excluded"),
+    "the matrix is empty: all is excluded"
+  ).beyondSchema,
   BadRecipe(
     "an excluded name that isn't there",
-    "name: x${s}\nmatrix: {s: [a, b], exclude: [{‸t: a}]}\nsource: {recipe: y}\n", "the matrix has no \"t\""),
+    "name: x${s}\nmatrix: {s: [a, b], exclude: [{‸t: a}]}\nsource: {recipe: y}\n", "the matrix has no \"t\""
+  ).beyondSchema,
   BadRecipe(
     "an excluded value that isn't there",
     "name: x${s}\nmatrix: {s: [trixie, b], exclude: [{s: ‸trixi}]}\nsource: {recipe: y}\n",
-    "do you mean \"trixie\"?"),
+    "do you mean \"trixie\"?"
+  ).beyondSchema,
   BadRecipe(
     "a matrix that isn't in the name", "name: ‸x\nmatrix: {s: [a, b]}\nsource: {recipe: y}\n",
-    "several images of the matrix are named \"x\""),
+    "several images of the matrix are named \"x\""
+  ).beyondSchema,
   BadRecipe(
     "a value twice in a matrix", "name: x${s}\nmatrix: {s: [a, ‸a]}\nsource: {recipe: y}\n",
     "\"a\" is here twice"),
   BadRecipe(
     "a variable in both", "variables: {s: b}\nname: x${s}\nmatrix: {‸s: [a]}\nsource: {recipe: y}\n",
-    "\"s\" is a variable in line 1 already"),
+    "\"s\" is a variable in line 1 already"
+  ).beyondSchema,
   BadRecipe(
     "a matrix without end",
     "name: x${a}${b}${c}\nmatrix: ‸{a: [1,2,3,4,5,6,7,8,9,0,11,12], b: [1,2,3,4,5,6,7,8,9,0], c: [1,2,3,4,5,6,7,8,9,0]}\nsource: {recipe: y}\n",
-    "more than 1000 images"),
+    "more than 1000 images"
+  ).beyondSchema,
+  BadRecipe(
+    "an item of a matrix that lacks a name",
+    "name: x${a}\nmatrix: {i: [{a: 1, b: 2}, ‸{a: 2}]}\nsource: {recipe: y}\n",
+    "an item of i has no \"b\"; all items have the same names"
+  ).beyondSchema,
+  BadRecipe(
+    "an item of a matrix with another name",
+    "name: x${a}\nmatrix: {i: [{a: 1}, {a: 2, ‸b: 3}]}\nsource: {recipe: y}\n",
+    "an item of i has no key \"b\""
+  ).beyondSchema,
+  BadRecipe(
+    "a text among the mappings of a matrix", "name: x${a}\nmatrix: {i: [{a: 1}, ‸2]}\nsource: {recipe: y}\n",
+    "this is a text, and the first item is a mapping"),
+  BadRecipe(
+    "a mapping among the texts of a matrix", "name: x${i}\nmatrix: {i: [1, {‸a: 2}]}\nsource: {recipe: y}\n",
+    "an item of i has no key \"a\""),
+  BadRecipe(
+    "a name in two lists of a matrix", "name: x${a}\nmatrix: {a: [1], i: [{‸a: 2}]}\nsource: {recipe: y}\n",
+    "\"a\" is a variable in line 2 already"
+  ).beyondSchema,
   // Values.
   BadRecipe("a name with a slash", "name: ‸a/b\nsource: {recipe: y}\n", "\"a/b\" can't be a name"),
   BadRecipe(
-    "no platform", with("platforms: [linux/amd64, ‸windows/amd64]\n"), "is no platform that Debian has"),
+    "no platform", with("platforms: [linux/amd64, ‸windows/amd64]\n"), "is no platform that Debian has"
+  ).beyondSchema,
   BadRecipe(
-    "a platform twice", with("platforms: [linux/arm64, ‸arm64]\n"), "the platform linux/arm64 is here twice"),
+    "a platform twice", with("platforms: [linux/arm64, ‸arm64]\n"), "the platform linux/arm64 is here twice"
+  ).beyondSchema,
   BadRecipe("no platforms", with("platforms: ‸[]\n"), "there is no platform"),
-  BadRecipe("a bad tag", with("tags: [a, ‸B:c]\n"), "has capital letters"),
-  BadRecipe("a bad budget", with("budgets: [total<3MB, ‸total<3XB]\n"), "character 8: \"XB\" is no unit"),
+  BadRecipe("a bad tag", with("tags: [a, ‸B:c]\n"), "has capital letters").beyondSchema,
+  BadRecipe("a bad budget", with("budgets: [total<3MB, ‸total<3XB]\n"), "character 8: \"XB\" is no unit")
+    .beyondSchema,
   BadRecipe("a bad compression", with("compression: ‸lz4\n"), "unknown compression \"lz4\""),
   BadRecipe(
     "a compression that layers can't have", with("compression: ‸xz\n"),
     "layers are compressed with gzip, zstd or none"),
-  BadRecipe("a bad level", with("compression: ‸zstd:99\n"), "zstd"),
+  BadRecipe("a bad level", with("compression: ‸zstd:99\n"), "zstd").beyondSchema,
   BadRecipe(
     "an output to another tool", with("outputs: [‸\"containers-storage:x\"]\n"),
-    "the transport containers-storage:"),
+    "the transport containers-storage:"
+  ).beyondSchema,
   BadRecipe("no suite", source("  bootstrap: ‸{variant: minbase}\n"), "bootstrap has no \"suite\""),
-  BadRecipe("a bad suite", source("  bootstrap: {suite: ‸--help}\n"), "can't be a suite"),
+  BadRecipe("a bad suite", source("  bootstrap: {suite: ‸--help}\n"), "can't be a suite").beyondSchema,
   BadRecipe(
     "a bad variant", source("  bootstrap: {suite: a, variant: ‸minbsae}\n"),
     "\"minbsae\" is no variant; do you mean \"minbase\"?"),
@@ -173,7 +219,8 @@ let badRecipes: [BadRecipe] = [
     "a bad engine", source("  bootstrap: {suite: a, engine: ‸cdebootstrap}\n"),
     "is no engine; do you mean \"debootstrap\"?"),
   BadRecipe(
-    "a bad package", source("  bootstrap: {suite: a, include: [b, ‸-c]}\n"), "\"-c\" can't be a package"),
+    "a bad package", source("  bootstrap: {suite: a, include: [b, ‸-c]}\n"), "\"-c\" can't be a package"
+  ).beyondSchema,
   BadRecipe(
     "no dependencies of a whole system", source("  bootstrap: {suite: a, dependencies: ‸false}\n"),
     "add \"variant: extract\""),
@@ -181,23 +228,29 @@ let badRecipes: [BadRecipe] = [
     "a relative path rule", source("  bootstrap: {suite: a, path-rules: [{exclude: ‸usr/share/doc}]}\n"),
     "they start with \"/\""),
   BadRecipe(
-    "a keyring that isn't there", source("  bootstrap: {suite: a, keyrings: [‸k.gpg]}\n"), "there is no "),
+    "a keyring that isn't there", source("  bootstrap: {suite: a, keyrings: [‸k.gpg]}\n"), "there is no "
+  ).beyondSchema,
   BadRecipe(
     "a mirror that isn't there", source("  bootstrap: {suite: a, mirrors: [‸./m.list]}\n"),
-    "relative paths start at the recipe's folder"),
+    "relative paths start at the recipe's folder"
+  ).beyondSchema,
   BadRecipe(
-    "a Dockerfile that isn't there", source("  dockerfile: {file: ‸Containerfile}\n"), "there is no "),
-  BadRecipe("a program that isn't there", source("  scratch: {files: [‸bin/x]}\n"), "there is no "),
+    "a Dockerfile that isn't there", source("  dockerfile: {file: ‸Containerfile}\n"), "there is no "
+  ).beyondSchema,
+  BadRecipe("a program that isn't there", source("  scratch: {files: [‸bin/x]}\n"), "there is no ")
+    .beyondSchema,
   BadRecipe(
     "a program that is relative to a root", source("  scratch: {root: {recipe: y}, files: [‸usr/bin/x]}\n"),
-    "must start with \"/\""),
+    "must start with \"/\""
+  ).beyondSchema,
   BadRecipe("a bad user", source("  scratch: {user: ‸\"a:b\"}\n"), "is no number"),
   BadRecipe(
     "a URL without digest", source("  import: {from: ‸https://example.org/r.tar}\n"), "add \"sha256: …\""),
   BadRecipe(
     "a bad digest", source("  import: {from: https://example.org/r.tar, sha256: ‸abc}\n"),
     "\"abc\" is no SHA-256"),
-  BadRecipe("an image that isn't there", "name: x\nsource: {image: ‸oci:nowhere:tag}\n", "there is no "),
+  BadRecipe("an image that isn't there", "name: x\nsource: {image: ‸oci:nowhere:tag}\n", "there is no ")
+    .beyondSchema,
   BadRecipe("no packages", with("steps:\n  - packages: ‸{suite: trixie}\n"), "packages has no \"include\""),
   BadRecipe(
     "an empty list of packages", with("steps: [packages: {include: ‸[]}]\n"), "no package is added here"),
@@ -223,28 +276,33 @@ let badRecipes: [BadRecipe] = [
   BadRecipe("bad layers of squash", with("steps: [squash: {layers: ‸top}]\n"), "doesn't say which layers"),
   BadRecipe(
     "a bad number of layers", with("steps: [squash: {layers: {last: ‸0}}]\n"), "\"0\" is no number of layers"),
-  BadRecipe("a bad signal", with("config: {stop-signal: ‸SIGFOO}\n"), "is not a signal"),
-  BadRecipe("a bad port", with("config: {expose: [80, ‸x]}\n"), "is not a port"),
-  BadRecipe("a bad duration", with("config: {healthcheck: {test: [a], interval: ‸soon}}\n"), "interval: "),
+  BadRecipe("a bad signal", with("config: {stop-signal: ‸SIGFOO}\n"), "is not a signal").beyondSchema,
+  BadRecipe("a bad port", with("config: {expose: [80, ‸x]}\n"), "is not a port").beyondSchema,
+  BadRecipe("a bad duration", with("config: {healthcheck: {test: [a], interval: ‸soon}}\n"), "interval: ")
+    .beyondSchema,
   BadRecipe(
     "a healthcheck without a command", with("config: {healthcheck: ‸{retries: 3}}\n"),
     "healthcheck has no \"test\""),
   BadRecipe("a list in quotes", with("config: {cmd: ‸'[\"a\"]'}\n"), "a list in quotes is a text"),
   BadRecipe(
     "a list as a text for the shell", with("config: {shell: ‸/bin/sh -c}\n"), "a list is expected here"),
-  BadRecipe("a line end in a variable", with("config: {env: {A: ‸\"b\\nc\"}}\n"), "a line can't end within"),
+  BadRecipe("a line end in a variable", with("config: {env: {A: ‸\"b\\nc\"}}\n"), "a line can't end within")
+    .beyondSchema,
   BadRecipe(
     "an instruction that can't wait", with("config: {onbuild: [‸FRM x]}\n"), "there is no instruction \"FRM\""
-  ),
+  ).beyondSchema,
   // What recipes need of one another.
   BadRecipe(
     "a recipe that isn't there", "name: debian-trixie\nsource: {recipe: ‸debian-trixi}\n",
-    "there is no recipe \"debian-trixi\"; do you mean \"debian-trixie\"?"),
+    "there is no recipe \"debian-trixi\"; do you mean \"debian-trixie\"?"
+  ).beyondSchema,
   BadRecipe(
     "a root that isn't there", source("  scratch: {root: {recipe: ‸base}, files: [/bin/x]}\n"),
-    "there is no recipe \"base\""),
+    "there is no recipe \"base\""
+  ).beyondSchema,
   BadRecipe(
-    "a recipe that needs itself", "name: x\nsource: {recipe: ‸x}\n", "recipes need one another: x → x"),
+    "a recipe that needs itself", "name: x\nsource: {recipe: ‸x}\n", "recipes need one another: x → x"
+  ).beyondSchema,
 ]
 
 @Suite("Bad recipes")

@@ -54,6 +54,32 @@ struct GoodRecipeTests {
     #expect(set.recipes.allSatisfy { $0.budgets == ["total<30MB"] })
   }
 
+  @Test("An item of the matrix may set several variables")
+  func rows() throws {
+    let set = try load(
+      """
+      name: debian-${suite}${suffix}
+      matrix:
+        suite: [bookworm, trixie]
+        kind:
+          - {variant: minbase, slim: false, suffix: ""}
+          - {variant: minbase, slim: true, suffix: -slim}
+          - {variant: buildd, slim: false, suffix: -buildd}
+        exclude: [{suite: bookworm, suffix: -slim}]
+      source: {bootstrap: {suite: "${suite}", variant: "${variant}", slim: "${slim}"}}
+      """)
+    let systems = set.recipes.map { recipe -> String in
+      guard case .bootstrap(let system)? = recipe.builds.first?.source else { return "" }
+      return "\(recipe.name): \(system.suite) \(system.variant ?? "") \(system.isSlim)"
+    }
+    #expect(
+      systems == [
+        "debian-bookworm: bookworm minbase false", "debian-bookworm-buildd: bookworm buildd false",
+        "debian-trixie: trixie minbase false", "debian-trixie-slim: trixie minbase true",
+        "debian-trixie-buildd: trixie buildd false",
+      ])
+  }
+
   @Test("A setting that no recipe knows is an error")
   func unknownSetting() throws {
     let errors = try #require(throws: RecipeErrors.self) {
@@ -98,7 +124,6 @@ struct GoodRecipeTests {
             include: [curl]
             suite: trixie-backports
             mirrors: [http://example.org/debian]
-            variant: extract
             dependencies: false
             hooks: {customize: [six]}
       compression: zstd:3
@@ -132,7 +157,6 @@ struct GoodRecipeTests {
     packages.include = ["curl"]
     packages.suite = "trixie-backports"
     packages.mirrors = ["http://example.org/debian"]
-    packages.isExtracted = true
     packages.leavesOutDependencies = true
     packages.hooks.customize = ["six"]
     #expect(build.steps == [.packages(packages)])
