@@ -77,7 +77,7 @@ final class BuildFixture {
       """
       source: {recipe: base}
       steps:
-        - packages: {variant: extract, include: [beta]}
+        - packages: {include: [beta]}
       """)
     try write(
       "program", "source: {scratch: {files: [\"/bin/busybox:/bin/sh\"]}}\nconfig: {cmd: [/bin/sh]}")

@@ -109,7 +109,7 @@ struct BuildTests {
 
     // The configuration alone is the last stage's.
     try fixture.write(
-      "more", "source: {recipe: base}\nsteps: [{packages: {variant: extract, include: [beta]}}]\nconfig: {user: \"5\"}")
+      "more", "source: {recipe: base}\nsteps: [{packages: {include: [beta]}}]\nconfig: {user: \"5\"}")
     let configured = try fixture.build("--all")
     #expect(configured.built == ["more/packages"])
     #expect(configured.reasons("more/packages") == ["recipe changed: + --change=USER \"5\""])

@@ -97,7 +97,7 @@ struct BuildTroubleTests {
     let fixture = try BuildFixture()
     try fixture.writeFamily()
     try fixture.write(
-      "more", "source: {recipe: base}\nsteps: [{packages: {variant: extract, include: [no-such-thing]}}]")
+      "more", "source: {recipe: base}\nsteps: [{packages: {include: [no-such-thing]}}]")
     try fixture.write("above", "source: {recipe: more}\nsteps: [{squash: {}}]")
     let run = try fixture.run("--all", "--keep-going")
     #expect(run.result.status == .exited(1))
