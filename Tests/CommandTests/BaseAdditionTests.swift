@@ -288,7 +288,7 @@ struct BaseAdditionTests {
     _ = place
     let differences = try TreeListing.of(folder.appending("theirs/rootfs"))
       .differences(try TreeListing.of(folder.appending("ours/rootfs")), ignoring: [.times, .directoryTimes])
-    #expect(differences.filter { !Self.isLeftOver($0) }.map { $0.prefix(18) } == ["+ etc/from-hook typ"])
+    #expect(differences.filter { !Self.isLeftOver($0) }.map { $0.prefix(18) } == ["+ etc/from-hook ty"])
     let query = try Tool.check(
       "dpkg-query",
       ["--root", folder.appending("ours/rootfs").string, "-W", "-f", "${Package} ${Version}\n", "gb-*"])
