@@ -141,7 +141,7 @@ struct BaseMode {
       }
     }
     progress.finish()
-    try tool.image.writeBill(made, noted)
+    try tool.image.writeBill(made, noted, common: tool.common)
     try present(made)
   }
 

@@ -116,7 +116,7 @@ final class RootAddition {
       }
     }
     let rounds = ConfigureRounds.rounds(
-      of: packages.map(\.control), after: try available(besides: packages))
+      of: packages.map(\.control), after: try installed(besides: packages))
     for round in rounds {
       log.phase("unpacking packages")
       let now = round.unpacked.map { packages[$0] }
@@ -135,22 +135,17 @@ final class RootAddition {
     return "\(package.control.name)_\(version)_\(package.control.architecture).deb"
   }
 
-  /// The names of the packages that stay as they are, provided ones among them.
-  private func available(besides packages: [NativePackage]) throws -> Set<String> {
+  /// The packages that stay as they are.
+  private func installed(besides packages: [NativePackage]) throws -> [PackageControl] {
     let new = Set(packages.map(\.control.name))
-    var names: Set<String> = []
+    var installed: [PackageControl] = []
     for paragraph in BasePackages.paragraphs(try DpkgDatabase(root: root).read("status")) {
-      try BasePackages.fields(paragraph, ["Package", "Status", "Provides"], "status") { values in
+      try BasePackages.fields(paragraph, ["Package", "Status"], "status") { values in
         if !values[1].hasSuffix(" installed") || new.contains(values[0]) { return }
-        names.insert(values[0])
-        for relation in values[2].split(separator: ",") {
-          if let name = relation.split(whereSeparator: { " (\n\t".contains($0) }).first {
-            names.insert(String(name))
-          }
-        }
+        installed.append(try PackageControl(installed: Array(paragraph)))
       }
     }
-    return names
+    return installed
   }
 
   /// What apt notes of packages that nobody has asked for.

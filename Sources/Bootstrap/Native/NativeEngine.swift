@@ -28,15 +28,19 @@ public struct NativeEngine: Engine {
       public var isAutomatic: Bool
       /// The size when unpacked, in KiB, as the package estimates it.
       public var installedSize: UInt64
+      /// How much it belongs to a system, by the archive; nil for what the package says itself.
+      public var priority: PackageRecord.Priority?
 
       /// A package.
       public init(
-        file: FilePath, stage: BootstrapPlan.Stage, isAutomatic: Bool, installedSize: UInt64 = 0
+        file: FilePath, stage: BootstrapPlan.Stage, isAutomatic: Bool, installedSize: UInt64 = 0,
+        priority: PackageRecord.Priority? = nil
       ) {
         self.file = file
         self.stage = stage
         self.isAutomatic = isAutomatic
         self.installedSize = installedSize
+        self.priority = priority
       }
     }
 
@@ -51,7 +55,7 @@ public struct NativeEngine: Engine {
       packages = zip(plan.packages, files).map { package, file in
         Package(
           file: file, stage: package.stage, isAutomatic: package.isAutomatic,
-          installedSize: package.record.installedSize)
+          installedSize: package.record.installedSize, priority: package.record.priority)
       }
     }
   }
@@ -241,7 +245,8 @@ final class OpenPackages {
       self.packages.append(
         RootOrder.Package(
           descriptor: raw, file: package.file.lastComponent?.string ?? package.file.string,
-          isEssential: package.stage == .essential, isAutomatic: package.isAutomatic))
+          isEssential: package.stage == .essential, isAutomatic: package.isAutomatic,
+          priority: package.priority))
     }
   }
 

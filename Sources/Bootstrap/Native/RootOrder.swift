@@ -13,6 +13,8 @@ struct RootOrder: Sendable, Equatable {
     var isEssential: Bool
     /// Whether it came as a dependency only.
     var isAutomatic: Bool
+    /// What the archive says of its priority, which need not be what it says itself.
+    var priority: PackageRecord.Priority?
   }
 
   /// A file that is there before the packages.
@@ -79,7 +81,7 @@ struct RootOrder: Sendable, Equatable {
 
 /// The form in which it goes through the pipe: numbers of 8 bytes, and texts after their lengths.
 extension RootOrder {
-  private static let mark = "garboard root order 1"
+  private static let mark = "garboard root order 2"
 
   var encoded: [UInt8] {
     var writer = OrderWriter()
@@ -97,7 +99,8 @@ extension RootOrder {
     for package in packages {
       writer.add(UInt64(UInt32(bitPattern: package.descriptor)))
       writer.add(package.file)
-      writer.add((package.isEssential ? 1 : 0) | (package.isAutomatic ? 2 : 0))
+      let priority = UInt64(package.priority?.rawValue ?? 0)
+      writer.add((package.isEssential ? 1 : 0) | (package.isAutomatic ? 2 : 0) | priority << 2)
     }
     writer.add(UInt64(files.count))
     for file in files {
@@ -129,7 +132,8 @@ extension RootOrder {
       let file = reader.text()
       let bits = reader.number()
       return Package(
-        descriptor: descriptor, file: file, isEssential: bits & 1 != 0, isAutomatic: bits & 2 != 0)
+        descriptor: descriptor, file: file, isEssential: bits & 1 != 0, isAutomatic: bits & 2 != 0,
+        priority: .init(rawValue: UInt8(truncatingIfNeeded: bits >> 2)))
     }
     files = reader.list { reader in File(path: reader.text(), bytes: reader.bytes()) }
     pathRules = reader.list { $0.text() }
