@@ -17,6 +17,7 @@ final class RootBuild {
   let log: RootLog
   private let claims = TreeClaims()
   private var scripts: PackageScripts
+  private let transfers: HookInside
   private var packages: [NativePackage] = []
   private var ahead = DataAhead([], jobs: 0)
 
@@ -26,6 +27,7 @@ final class RootBuild {
     // A directory of the user outside is not root's inside, but what is made in it is.
     root = order.storage == .disk ? FilePath(order.root).appending("tree") : FilePath(order.root)
     scripts = PackageScripts(root: root, order: order, log: log)
+    transfers = HookInside(root: root, ends: order.transferEnds)
   }
 
   /// Makes the tree.
@@ -162,6 +164,10 @@ final class RootBuild {
   private func hooks(_ hooks: [String], _ stage: String) throws {
     for hook in hooks {
       log.phase("running the \(stage) hook")
+      if let special = try SpecialHook(hook) {
+        try transfers.run(special)
+        continue
+      }
       var command = Command("/bin/sh", ["-c", hook, "exec", root.string])
       if !hook.utf8.contains(where: { !Self.isPlain($0) }), let program = Self.program(hook) {
         command = Command(program, [root.string])

@@ -101,7 +101,7 @@ struct RootTar {
 }
 
 /// Writes to a descriptor in large pieces.
-private final class BufferedOutput {
+final class BufferedOutput {
   private let raw: Int32
   private let buffer = UnsafeMutableRawBufferPointer.allocate(byteCount: 1 << 20, alignment: 4096)
   private var count = 0
