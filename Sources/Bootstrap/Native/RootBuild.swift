@@ -39,9 +39,9 @@ final class RootBuild {
     let first = packages.filter(\.isEssential)
     let rest = packages.filter { !$0.isEssential }
     let rounds = ConfigureRounds.rounds(of: rest.map(\.control), after: first.map(\.control))
-    let later = rounds.flatMap { Self.byWork($0.unpacked.map { rest[$0] }) }
+    let later = rounds.flatMap { DataAhead.byWork($0.unpacked.map { rest[$0] }) }
     // On the disk they would wait in memory that there may not be.
-    if order.storage == .memory { ahead = DataAhead(later, jobs: Int(order.jobs) - 1) }
+    if order.storage == .memory { ahead = DataAhead(later, jobs: Int(order.jobs) - 1, limit: 1 << 30) }
     if order.storage == .memory {
       try mount("garboard", at: root, type: "tmpfs", data: "mode=755,size=100%,nr_inodes=0")
     }
@@ -102,7 +102,7 @@ final class RootBuild {
     let raw = directory.raw
     let bin = try Relative(raw).status(of: Array("bin".utf8), shown: "/bin")
     claims.setMerged(bin?.kind == .symlink)
-    let byWork = Self.byWork(packages)
+    let byWork = DataAhead.byWork(packages)
     let results = Mutex([ObjectIdentifier: UnpackedPackage]())
     ahead.stop()
     try inThreads(Int(order.jobs), count: packages.count) { [claims, rules, ahead] in
@@ -128,13 +128,6 @@ final class RootBuild {
       let gone = Set(paths.map(\.path))
       try database.remove(fromListOf: package.control) { gone.contains(claims.key(Array($0.dropFirst()))) }
     }
-  }
-
-  /// The largest first, so that no thread is left with one at the end.
-  private static func byWork(_ packages: [NativePackage]) -> [NativePackage] {
-    packages.indices.sorted {
-      (packages[$1].archive.data.size, $0) < (packages[$0].archive.data.size, $1)
-    }.map { packages[$0] }
   }
 
   /// Owners and modes of directories, which several packages may have.
