@@ -90,7 +90,9 @@ final class HookOutside {
       guard let name = path.lastComponent else { throw PosixError("copy", path.string, .invalidArgument) }
       try sendTree(path.removingLastComponent(), only: Array(name.string.utf8), to: data.raw)
     case .syncIn: try sendTree(path, only: nil, to: data.raw)
-    case .tarIn, .upload: try copyBytes(from: try openFile(path, .read).raw, to: data.raw)
+    case .tarIn, .upload:
+      let file = try openFile(path, .read)
+      try copyBytes(from: file.raw, to: data.raw)
     case .copyOut, .syncOut:
       try makeDirectories(path, permissions: 0o777)
       try receiveTree(data, into: path, geteuid() == 0 ? .init() : .unprivileged)
@@ -137,11 +139,21 @@ final class HookInside {
   }
 
   private static func answer(_ raw: Int32) throws -> String {
-    var size: UInt32 = 0
-    let count = try withUnsafeMutableBytes(of: &size) { try readFull(raw, into: $0) }
-    if count < 4 { return "the process outside has ended" }
-    var text = [UInt8](repeating: 0, count: Int(min(size, 1 << 16)))
-    _ = try text.withUnsafeMutableBytes { try readFull(raw, into: $0) }
+    func read(_ count: Int) throws -> [UInt8]? {
+      var bytes = [UInt8](repeating: 0, count: count)
+      var done = 0
+      while done < count {
+        let more = try bytes.withUnsafeMutableBytes { bytes in
+          try readSome(raw, into: UnsafeMutableRawBufferPointer(rebasing: bytes[done...]))
+        }
+        if more == 0 { return nil }
+        done += more
+      }
+      return bytes
+    }
+    guard let size = try read(4)?.withUnsafeBytes({ $0.loadUnaligned(as: UInt32.self) }),
+      let text = try read(Int(min(size, 1 << 16)))
+    else { return "the process outside has ended" }
     return String(decoding: text, as: UTF8.self)
   }
 
@@ -155,7 +167,8 @@ final class HookInside {
     switch transfer.kind {
     case .copyIn, .syncIn, .tarIn:
       let target = try openDirectory(inRoot: directory.raw, path, shown: shown)
-      try within(target.raw) { try receiveTree(data, into: ".", .init()) }
+      let raw = data.release()
+      try within(target.raw) { try receiveTree(Descriptor(owning: raw), into: ".", .init()) }
     case .upload:
       let file = try createFile(inRoot: directory.raw, path, permissions: 0o644, shown: shown)
       try copyBytes(from: data.raw, to: file.raw)
@@ -164,21 +177,23 @@ final class HookInside {
       guard try file.isRegularFile() else { throw PosixError("read", shown, .invalidArgument) }
       try copyBytes(from: file.raw, to: data.raw)
     case .copyOut, .tarOut:
+      let raw = data.raw
       // Of the root itself there is no name: what it holds.
       let slash = path.lastIndex(of: 0x2f)
       let parent = slash.map { Array(path[..<$0]) } ?? []
       let name = slash.map { Array(path[($0 + 1)...]) } ?? path
       let source = try openDirectory(inRoot: directory.raw, parent, shown: shown)
-      try within(source.raw) { try sendTree(".", only: name.isEmpty ? nil : name, to: data.raw) }
+      try within(source.raw) { try sendTree(".", only: name.isEmpty ? nil : name, to: raw) }
     case .syncOut:
+      let raw = data.raw
       let source = try openDirectory(inRoot: directory.raw, path, shown: shown)
-      try within(source.raw) { try sendTree(".", only: nil, to: data.raw) }
+      try within(source.raw) { try sendTree(".", only: nil, to: raw) }
     }
   }
 
   /// Runs `body` in a directory, and goes back.
   private static func within(_ directory: Int32, _ body: () throws -> Void) throws {
-    let before = open(".", O_PATH | O_DIRECTORY | O_CLOEXEC)
+    let before = open(".", O_RDONLY | O_DIRECTORY | O_CLOEXEC)
     defer {
       if before >= 0 {
         _ = fchdir(before)
@@ -268,9 +283,9 @@ private func sendTree(_ directory: FilePath, only: [UInt8]?, to raw: Int32) thro
 
 /// Unpacks a tar, compressed or not.
 private func receiveTree(
-  _ data: consuming Descriptor, into directory: FilePath, _ options: Unpacker.Options
+  _ data: borrowing Descriptor, into directory: FilePath, _ options: Unpacker.Options
 ) throws {
-  let source = DescriptorSource(data, name: "the archive")
+  let source = DescriptorSource(try data.duplicate(), name: "the archive")
   let reader = TarReader(try Decompressor(source, limits: debLimits, threaded: false))
   let unpacker = try Unpacker(into: directory, options: options)
   while let entry = try reader.next() {

@@ -97,6 +97,9 @@ final class RootBuild {
     rules.paths = order.rules
     rules.isFirstRound = isFirstRound
     rules.diversions = Diversions(try database.read("diversions"))
+    rules.overrides = StatOverrides(
+      try database.read("statoverride"), passwd: try readIfThere("etc/passwd"),
+      group: try readIfThere("etc/group"))
     if !isFirstRound { rules.watched = try database.watchedPaths() }
     let directory = try openFile(root, .directory)
     let raw = directory.raw
@@ -128,6 +131,11 @@ final class RootBuild {
       let gone = Set(paths.map(\.path))
       try database.remove(fromListOf: package.control) { gone.contains(claims.key(Array($0.dropFirst()))) }
     }
+  }
+
+  private func readIfThere(_ name: String) throws(BootstrapError) -> [UInt8] {
+    let path = root.pushing(FilePath(name))
+    return fileExists(path) ? try readHostFile(path) : []
   }
 
   /// Owners and modes of directories, which several packages may have.
