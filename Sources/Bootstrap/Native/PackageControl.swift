@@ -70,6 +70,11 @@ struct PackageControl: Sendable {
     }
     try reader.drain()
     guard let text = control else { throw DebError(file, .control("it has no control file")) }
+    try self.init(text, files: files, file: file)
+  }
+
+  /// Reads the text of `control`.
+  init(_ text: [UInt8], files: [File], file: String) throws {
     self.files = files
     self.control = Self.trimmed(text)
     var fields = ControlParagraph()
