@@ -82,7 +82,13 @@ public final class AptOracle: Sendable {
   /// package that it unpacks; nil when it refuses.
   public func steps(_ words: [String]) throws -> [String]? {
     let result = try Tool.run(
-      "apt-get", ["-s", "-y", "-opkgCacheGen::ForceEssential=,", "install"] + words, environment: settings)
+      "apt-get",
+      // A cache made without the option would have apt itself for essential.
+      [
+        "-s", "-y", "-opkgCacheGen::ForceEssential=,", "-oDir::Cache::pkgcache=",
+        "-oDir::Cache::srcpkgcache=",
+      ]
+        + ["install"] + words, environment: settings)
     if !result.status.isSuccess { return nil }
     let steps = result.text.split(separator: "\n").filter { $0.hasPrefix("Inst ") || $0.hasPrefix("Conf ") }
     let end = steps.lastIndex { $0.hasPrefix("Inst ") }.map { $0 + 1 } ?? 0
