@@ -87,7 +87,9 @@ let package = Package(
     module(
       "SizeReport", ["Image", "OCI", "Debian", "Rootfs", "Archive", "Codec", "Digest", "Posix", system]),
     module("Recipe", [system]),
-    module("Bootstrap", ["Debian", "Fetch", "Rootfs", "Archive", "Codec", "Digest", "Posix", system]),
+    module("CacheContents", ["Cache", "Debian", "Archive", "Codec", "Digest", "Posix", system]),
+    module(
+      "Bootstrap", ["Cache", "Debian", "Fetch", "Rootfs", "Archive", "Codec", "Digest", "Posix", system]),
 
     // Floor 4: the command lines.
     module(
@@ -124,6 +126,7 @@ let package = Package(
         "SizeReport",
       ]),
 
+    tool("garboard-cache", ["CacheContents", "OCI", "Posix"]),
     tool("garboard-copy", ["Image", "OCI", "Codec", "Digest", "Posix"]),
 
     // Tests.
@@ -148,6 +151,7 @@ let package = Package(
     tests("ELFTests", ["ELF"]),
     tests("ScratchTests", ["Scratch", "ELF", "Posix", system]),
     tests("CacheTests", ["Cache", "Digest", "Posix"]),
+    tests("CacheContentsTests", ["CacheContents", "Cache", "Digest", "Posix"]),
     tests("ContextBuildTests", ["ContextBuild", "Image", "OCI", "Digest", "Posix", system]),
     tests(
       "ImageTests", ["Image", "ELF", "OCI", "Dockerfile", "Rootfs", "Archive", "Codec", "Digest", "Posix"]),

@@ -90,6 +90,7 @@ struct IndexReader {
     if let kept, fileExists(kept), let file = try? MappedFile(kept),
       let index = PackageIndex(serialized: file.bytes, owner: file)
     {
+      PackageCache.touch(kept)
       return index
     }
     let text = try fetch(request)

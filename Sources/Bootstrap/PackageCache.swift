@@ -1,3 +1,4 @@
+import Cache
 import Debian
 import Digest
 import Glibc
@@ -13,13 +14,14 @@ public import SystemPackage
 /// indexes/SHA256.release    the last InRelease of one archive and suite, by their names
 /// ```
 ///
-/// All names but those of `.part` are given to complete files only, in one step; what is found is checked
+/// While a process has one open, no other removes what it may need (`garboard-cache prune`): packages and indexes
+/// are used by their names. All names but those of `.part` are given to complete files only, in one step; what is found is checked
 /// before it is believed.
 public struct PackageCache: Sendable {
   /// The cache's directory.
   public let directory: FilePath
-  var packages: FilePath { directory.appending("debs") }
-  var indexes: FilePath { directory.appending("indexes") }
+  var packages: FilePath { CacheFolder.packages.path(in: directory) }
+  var indexes: FilePath { CacheFolder.indexes.path(in: directory) }
 
   /// The cache in `directory`, which is made when it is missing.
   public init(_ directory: FilePath) throws(BootstrapError) {
@@ -30,6 +32,12 @@ public struct PackageCache: Sendable {
     } catch {
       throw .system(error)
     }
+    CacheLock.usePackages(in: self.directory)
+  }
+
+  /// Notes that a file was used just now, which only decides what a cache that is full loses first.
+  static func touch(_ path: FilePath) {
+    _ = path.withPlatformString { utimensat(AT_FDCWD, $0, nil, 0) }
   }
 
   func package(_ digest: Digest) -> FilePath { packages.appending(digest.hex + ".deb") }

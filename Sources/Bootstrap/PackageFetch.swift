@@ -41,6 +41,7 @@ public struct PackageFetch: Sendable {
       }
       let target = CachedPackage(package, cache)
       paths.append(target.path)
+      if target.isThere { PackageCache.touch(target.path) }
       if target.isThere || missing.contains(where: { $0.digest == target.digest }) { continue }
       if isOffline { throw .offline(package.url) }
       missing.append(target)

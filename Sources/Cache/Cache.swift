@@ -29,8 +29,8 @@ public final class Cache: Sendable {
     self.directory = directory
     self.limit = limit
     do {
-      try makeDirectories(directory.appending("blobs"), permissions: 0o755)
-      try makeDirectories(directory.appending("records"), permissions: 0o755)
+      try makeDirectories(CacheFolder.blobs.path(in: directory), permissions: 0o755)
+      try makeDirectories(CacheFolder.records.path(in: directory), permissions: 0o755)
     } catch {
       throw CacheError(description: "the cache can't be used: \(error); name another with --cache DIR")
     }
@@ -38,7 +38,7 @@ public final class Cache: Sendable {
 
   // MARK: Blobs
 
-  func path(of digest: Digest) -> FilePath { directory.appending("blobs").appending(digest.hex) }
+  func path(of digest: Digest) -> FilePath { CacheFolder.blobs.path(in: directory).appending(digest.hex) }
 
   /// A blob; nil when it isn't there, or was damaged (then it is removed).
   public func blob(_ digest: Digest) throws -> CachedBlob? {
@@ -64,13 +64,13 @@ public final class Cache: Sendable {
 
   /// Begins a blob.
   public func beginBlob() throws -> NewBlob {
-    NewBlob(self, try AtomicFile(directory.appending("blobs").appending("new")))
+    NewBlob(self, try AtomicFile(CacheFolder.blobs.path(in: directory).appending("new")))
   }
 
   // MARK: Records
 
   private func path(of key: CacheKey) -> FilePath {
-    directory.appending("records").appending("\(key.kind)-\(key.digest.hex)")
+    CacheFolder.records.path(in: directory).appending("\(key.kind)-\(key.digest.hex)")
   }
 
   /// A record; nil when there is none, or it was damaged (then it is removed).
@@ -84,9 +84,7 @@ public final class Cache: Sendable {
     }
     var bytes = [UInt8](repeating: 0, count: Int(size))
     let count = try bytes.withUnsafeMutableBytes { try file.read(into: $0, at: 0) }
-    // The key is hashed too, so that a record under a wrong name doesn't count.
-    let content = Array(bytes.dropFirst(32))
-    guard count == bytes.count, checksum(key, content).bytes.elementsEqual(bytes.prefix(32)) else {
+    guard count == bytes.count, let content = Self.content(of: bytes, for: key) else {
       remove(path)
       return nil
     }
@@ -97,14 +95,22 @@ public final class Cache: Sendable {
   /// Keeps a record, in place of one that was there.
   public func setRecord(_ content: [UInt8], for key: CacheKey) throws {
     precondition(UInt64(content.count) <= Self.recordLimit, "a record is small")
-    let bytes = checksum(key, content).bytes + content
+    let bytes = Self.checksum(key, content).bytes + content
     guard try makeRoom(for: UInt64(bytes.count)) else { return }
     var file = try AtomicFile(path(of: key))
     try bytes.withUnsafeBytes { try file.descriptor.write($0) }
     try file.commit()
   }
 
-  private func checksum(_ key: CacheKey, _ content: [UInt8]) -> Digest {
+  /// What is in a record's file; nil when it is damaged. The key is checked too, so that a record under a wrong
+  /// name doesn't count.
+  public static func content(of file: [UInt8], for key: CacheKey) -> [UInt8]? {
+    let content = Array(file.dropFirst(32))
+    guard file.count >= 32, checksum(key, content).bytes.elementsEqual(file.prefix(32)) else { return nil }
+    return content
+  }
+
+  private static func checksum(_ key: CacheKey, _ content: [UInt8]) -> Digest {
     SHA256.digest(Array("\(key.kind) \(key.digest)\n".utf8) + content)
   }
 
@@ -119,13 +125,11 @@ public final class Cache: Sendable {
   /// Removes what was not used for longest until so many bytes more fit; false when they never will.
   func makeRoom(for more: UInt64) throws -> Bool {
     if more > limit { return false }
-    let lock = try openFile(directory.appending("lock"), .createOrOpen(0o644))
-    while flock(lock.raw, LOCK_EX) != 0 {
-      if errno != EINTR { throw PosixError("lock", directory.string, Errno(rawValue: errno)) }
-    }
+    let lock = try CacheLock.removing(in: directory)
+    defer { withExtendedLifetime(lock) {} }
     var items: [Item] = []
-    for folder in ["blobs", "records"] {
-      let path = directory.appending(folder)
+    for folder in [CacheFolder.blobs, .records] {
+      let path = folder.path(in: directory)
       let descriptor = try openFile(path, .directory)
       for name in try listDirectory(descriptor.raw, shown: path.string) {
         var status = stat()

@@ -27,29 +27,48 @@ extension ImageOptions {
   /// Writes the bill of materials, when `--sbom` was given.
   ///
   /// - Throws: `PosixError`, and `SyntaxError` for a malformed database of packages.
-  public func writeBill(_ images: [(image: ImageToStore, inventory: PackageInventory?)]) throws {
+  public func writeBill(
+    _ images: [(image: ImageToStore, inventory: PackageInventory?)], common: CommonOptions
+  ) throws {
     try writeBill(
       images.map { image, inventory in
         SPDXDocument.Image(
           name: tag.first?.familiar, platform: image.config.content.platform, digest: image.manifest.digest,
           created: image.config.content.created, inventory: inventory ?? PackageInventory())
-      })
+      }, common)
   }
 
   /// Writes the bill of materials of an image that was made, when `--sbom` was given.
-  public func writeBill(_ made: RootfsImage.Result, _ inventory: PackageInventory?) throws {
-    try writeBill([
-      SPDXDocument.Image(
-        name: tag.first?.familiar, platform: made.platform, digest: made.digest, created: made.created,
-        inventory: inventory ?? PackageInventory())
-    ])
+  public func writeBill(_ made: RootfsImage.Result, _ inventory: PackageInventory?, common: CommonOptions)
+    throws
+  {
+    try writeBill(
+      [
+        SPDXDocument.Image(
+          name: tag.first?.familiar, platform: made.platform, digest: made.digest, created: made.created,
+          inventory: inventory ?? PackageInventory())
+      ], common)
   }
 
-  private func writeBill(_ images: [SPDXDocument.Image]) throws {
+  private func writeBill(_ images: [SPDXDocument.Image], _ common: CommonOptions) throws {
     guard let sbom else { return }
     let document = try SPDXDocument(images, creator: "garboard-\(garboardVersion)").json()
     var file = try AtomicFile(sbom)
-    try JSONWriter.indentedBytes(of: document).withUnsafeBytes { try file.descriptor.write($0) }
+    let bytes = JSONWriter.indentedBytes(of: document)
+    try bytes.withUnsafeBytes { try file.descriptor.write($0) }
     try file.commit()
+    try attach(bytes, of: images, common)
+  }
+
+  /// Puts the bill of materials beside the image in each registry that it went to.
+  private func attach(_ bytes: [UInt8], of images: [SPDXDocument.Image], _ common: CommonOptions) throws {
+    let remote = registries.stores(common)
+    let artifact = AttachedArtifact(
+      bytes, mediaType: "application/spdx+json", name: "sbom.spdx.json", created: images.first?.created)
+    for text in output {
+      guard case .registry(let reference) = try ImageLocation(text, for: .output) else { continue }
+      let manifest = try remote.attach(artifact, to: reference, about: images.map(\.digest))
+      Console.shared.verbose("\(text): the bill of materials is \(manifest.digest)")
+    }
   }
 }

@@ -79,8 +79,8 @@ public struct CommonOptions: ParsableArguments {
   }
 }
 
-/// Where things are kept for the next time, for the tools that keep some.
-public struct CacheOptions: ParsableArguments {
+/// Where the cache is.
+public struct CacheDirectoryOptions: ParsableArguments {
   @Option(
     name: .customLong("cache"),
     help: ArgumentHelp(
@@ -88,6 +88,23 @@ public struct CacheOptions: ParsableArguments {
       valueName: "dir"),
     completion: .directory)
   var givenCache: String?
+
+  /// The cache's directory, which need not exist.
+  public var directory: FilePath {
+    if let given = givenCache ?? environment("GARBOARD_CACHE") { return FilePath(given) }
+    if let base = environment("XDG_CACHE_HOME"), base.hasPrefix("/") {
+      return FilePath(base).appending("garboard")
+    }
+    return FilePath(environment("HOME") ?? "/").appending(".cache/garboard")
+  }
+
+  /// Nothing given.
+  public init() {}
+}
+
+/// Where things are kept for the next time, for the tools that keep some.
+public struct CacheOptions: ParsableArguments {
+  @OptionGroup var place: CacheDirectoryOptions
 
   @Option(
     help: ArgumentHelp(
@@ -99,13 +116,7 @@ public struct CacheOptions: ParsableArguments {
   public var limit: UInt64? { cacheLimit?.bytes }
 
   /// The cache's directory, which need not exist.
-  public var directory: FilePath {
-    if let given = givenCache ?? environment("GARBOARD_CACHE") { return FilePath(given) }
-    if let base = environment("XDG_CACHE_HOME"), base.hasPrefix("/") {
-      return FilePath(base).appending("garboard")
-    }
-    return FilePath(environment("HOME") ?? "/").appending(".cache/garboard")
-  }
+  public var directory: FilePath { place.directory }
 
   /// Nothing given.
   public init() {}

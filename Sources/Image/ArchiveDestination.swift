@@ -135,7 +135,8 @@ final class ArchiveDestination: ImageDestination, @unchecked Sendable {
   // MARK: The end
 
   func finish(_ contents: ImageContents) throws {
-    let index = ImageIndex(manifests: contents.entries(for: location))
+    var index = ImageIndex(manifests: contents.entries(for: location))
+    index.add(contents.referrers)
     try add("index.json", Document(index).bytes)
     switch location {
     case .dockerArchive, .stream: try add(DockerManifest.fileName, dockerManifest(contents))

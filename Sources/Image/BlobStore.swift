@@ -14,6 +14,8 @@ public protocol BlobStore: AnyObject, Sendable {
   func stored(_ descriptor: OCI.Descriptor) throws -> StoredBytes?
   /// Opens a file beside the blobs, as `index.json`; nil when it isn't there.
   func open(file name: String) throws -> StoredBytes?
+  /// The manifests that are about another one: bills of materials, signatures. What they say isn't verified.
+  func referrers(of digest: Digest) throws -> [OCI.Descriptor]
 }
 
 /// Bytes in a store.

@@ -66,7 +66,9 @@ public final class ImageCopier: Sendable {
     if let failure { throw failure }
     for document in plan.documents { try writer.store(document: document.bytes, as: document.descriptor) }
     let images = plan.images.map { ImageToStore(config: $0.config, manifest: $0.manifest) }
-    return try writer.finish(ImageContents(images: images, top: plan.top, tags: tags))
+    var contents = ImageContents(images: images, top: plan.top, tags: tags)
+    contents.referrers = plan.referrers
+    return try writer.finish(contents)
   }
 
   private func move(_ blob: BlobToCopy) throws {

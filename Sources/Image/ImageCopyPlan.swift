@@ -20,6 +20,8 @@ public struct ImageCopyPlan: Sendable {
   public internal(set) var blobs: [BlobToCopy] = []
   /// The images among what is copied.
   public internal(set) var images: [Image] = []
+  /// What of the documents is about others of them, and nothing else leads to.
+  public internal(set) var referrers: [OCI.Descriptor] = []
 
   init(top: OCI.Descriptor) { self.top = top }
 
@@ -47,10 +49,22 @@ extension ImageSource {
     return plan(for: [try select()])
   }
 
+  /// Plans for each image that the location leads to by itself: an index is one with all that it lists.
+  ///
+  /// - Parameter platform: only the image of this platform.
+  /// - Throws: `ImageError` where nothing is meant, or something is missing.
+  public func copyPlans(platform: Platform? = nil) throws -> [ImageCopyPlan] {
+    if let platform { return [plan(for: [try select(platform: platform)])] }
+    let roots = try roots(named: location.imageName)
+    if !roots.isEmpty { return try roots.map { try plan(from: $0) } }
+    return try images(named: location.imageName).map { plan(for: [$0]) }
+  }
+
   /// What the index lists at its top under a name, each once.
   private func roots(named name: String?) throws -> [OCI.Descriptor] {
     var roots: [OCI.Descriptor] = []
-    for entry in entries where [.index, .manifest].contains(entry.mediaType.kind) {
+    for entry in entries
+    where [.index, .manifest].contains(entry.mediaType.kind) && (entry.artifactType == nil || name != nil) {
       if let name {
         let own = [Descriptor.referenceName, Descriptor.containerdName].compactMap { entry.annotations[$0] }
         let isMeant =
@@ -123,7 +137,7 @@ extension ImageSource {
     return plan
   }
 
-  private func walk(_ descriptor: OCI.Descriptor, depth: Int, _ plan: inout ImageCopyPlan) throws {
+  func walk(_ descriptor: OCI.Descriptor, depth: Int, _ plan: inout ImageCopyPlan) throws {
     if plan.documents.contains(where: { $0.descriptor.digest == descriptor.digest }) { return }
     if depth > 8 || plan.documents.count > 10_000 {
       throw ImageError(.limit("the index is nested too deep or lists too much"), at: store.place)

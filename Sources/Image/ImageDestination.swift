@@ -73,6 +73,8 @@ public struct ImageContents: Sendable {
   public var top: OCI.Descriptor
   /// References that were asked for.
   var tags: [Reference]
+  /// Manifests about others, which an image layout's index lists without a name.
+  public internal(set) var referrers: [OCI.Descriptor] = []
   /// Whether blobs go that only images needed whose place these take.
   var removesReplaced = false
 

@@ -121,6 +121,7 @@ final class LayoutDestination: ImageDestination, @unchecked Sendable {
       if !isLayout { try write(LayoutVersion.bytes, to: LayoutVersion.fileName) }
       let before = index
       index.replace(by: contents.entries(for: location))
+      index.add(contents.referrers)
       try write(Document(index).bytes, to: "index.json")
       if contents.removesReplaced { removeUnneeded(before: before, after: index) }
     } catch {
@@ -207,12 +208,19 @@ final class LayoutDestination: ImageDestination, @unchecked Sendable {
 
 extension ImageIndex {
   /// Puts entries in: each takes the place of the one that has its name, others stay.
-  fileprivate mutating func replace(by entries: [OCI.Descriptor]) {
+  mutating func replace(by entries: [OCI.Descriptor]) {
     func name(_ entry: OCI.Descriptor) -> String? {
       entry.annotations[Descriptor.referenceName] ?? entry.annotations[Descriptor.containerdName]
     }
     let names = Set(entries.map(name))
-    manifests.removeAll { names.contains(name($0)) }
+    manifests.removeAll { names.contains(name($0)) && ($0.artifactType == nil || name($0) != nil) }
     manifests += entries
+  }
+
+  /// Puts entries without a name in, each once.
+  mutating func add(_ entries: [OCI.Descriptor]) {
+    for entry in entries where !manifests.contains(where: { $0.digest == entry.digest }) {
+      manifests.append(entry)
+    }
   }
 }

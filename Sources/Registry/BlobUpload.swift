@@ -45,6 +45,22 @@ struct BlobUpload {
     case nil: return .mounted
     case let location?: start = location
     }
+    do {
+      return try send(&feed, to: &start)
+    } catch {
+      cancel(start)
+      throw error
+    }
+  }
+
+  /// Tells the registry that an upload won't be gone on with, so that it needn't keep what it has.
+  private func cancel(_ url: ServerURL) {
+    // What is wrong was told already, and a registry without this forgets uploads in time.
+    _ = try? client.send("DELETE", url, scopes: scopes, retries: 0)
+  }
+
+  /// Sends all of it, whatever it takes.
+  private func send(_ feed: inout Feed, to start: inout ServerURL) throws -> BlobOutcome {
     var retry = 0
     while true {
       do {
@@ -60,6 +76,7 @@ struct BlobUpload {
         if try !resume(&feed, at: &start) {
           // It may have been the answer alone that was lost.
           if try isThere() { return .moved(again: nil) }
+          cancel(start)
           guard let location = try begin(mountingFrom: nil) else { return .mounted }
           start = location
           feed.rewind(to: 0)

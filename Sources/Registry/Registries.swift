@@ -1,3 +1,4 @@
+public import Digest
 import Fetch
 public import Image
 public import OCI
@@ -53,5 +54,16 @@ public final class Registries: RemoteStores {
   public func destination(_ reference: Reference) throws -> any ImageDestination {
     let endpoint = try configuration().writingEndpoint(reference, insecure: settings.insecure)
     return try RegistryDestination(reference, client(endpoint, reference))
+  }
+
+  /// Puts an artifact beside the image that a reference names, and that it is about.
+  ///
+  /// - Throws: `RegistryError`.
+  public func attach(
+    _ artifact: AttachedArtifact, to reference: Reference, about images: [Digest]
+  ) throws -> OCI.Descriptor {
+    let endpoint = try configuration().writingEndpoint(reference, insecure: settings.insecure)
+    return try client(endpoint, reference).attach(
+      artifact, to: (reference.tag ?? .latest).description, about: images)
   }
 }

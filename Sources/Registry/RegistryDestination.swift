@@ -94,26 +94,12 @@ final class RegistryDestination: ImageDestination {
     }
     if let failure { throw failure }
     for document in documents where document.descriptor.digest != contents.top.digest {
-      try put(document.bytes, document.descriptor, as: document.descriptor.digest.description)
+      try client.put(document.bytes, document.descriptor, as: document.descriptor.digest.description)
     }
     if Ending.isUnderway { throw PosixError("write", "\(location)", .canceled) }
     let tag = (reference.tag ?? .latest).description
     for document in documents where document.descriptor.digest == contents.top.digest {
-      try put(document.bytes, document.descriptor, as: tag)
-    }
-  }
-
-  private func put(_ bytes: [UInt8], _ descriptor: OCI.Descriptor, as name: String) throws {
-    if try client.manifestDigest(name) == descriptor.digest { return }
-    let response = try client.send(
-      "PUT", client.url("manifests/" + name), [("Content-Type", descriptor.mediaType.rawValue)],
-      scopes: [.push(client.endpoint.repository)]
-    ) { .bytes(bytes) }
-    guard response.status == 201 else { throw client.refused("PUT of a manifest", response) }
-    let stated = response.field("docker-content-digest").flatMap { try? Digest($0) }
-    if let stated, stated != descriptor.digest {
-      throw client.error(
-        .protocolViolation("gave the manifest the digest \(stated) instead of \(descriptor.digest)"))
+      try client.put(document.bytes, document.descriptor, as: tag)
     }
   }
 }

@@ -60,6 +60,8 @@ final class RegistryStore: BlobStore {
     return StoredBytes(source: BytesSource(found.bytes), size: UInt64(found.bytes.count))
   }
 
+  func referrers(of digest: Digest) throws -> [OCI.Descriptor] { try client.referrers(of: digest) }
+
   private func blob(_ digest: Digest, size: UInt64?) throws -> StoredBytes? {
     guard let download = try client.blob(digest) else { return nil }
     guard let size = download.size ?? size else {

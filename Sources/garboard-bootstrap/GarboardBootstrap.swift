@@ -107,7 +107,7 @@ struct GarboardBootstrap: GarboardTool {
       }
     }
     progress.finish()
-    try image.writeBill(made, inventory)
+    try image.writeBill(made, inventory, common: common)
     try image.present(made, common: common)
   }
 }

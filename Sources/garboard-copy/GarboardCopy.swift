@@ -26,6 +26,9 @@ struct GarboardCopy: GarboardTool {
       "From one repository to another, which moves nothing",
       "garboard-copy docker://localhost:5000/team/base:1 docker://localhost:5000/other/base:1"),
     Example("One platform of several", "garboard-copy --platform linux/amd64 app.oci.tar amd64.oci.tar"),
+    Example(
+      "With bills of materials and signatures",
+      "garboard-copy --referrers docker://localhost:5000/team/base:1 oci:layout:base"),
     Example("Compressed by zstd instead", "garboard-copy --recompress zstd app.oci.tar small.oci.tar"),
     Example(
       "An archive that docker loads, and a layout", "garboard-copy app.oci.tar app.docker.tar oci:layout:app"),
@@ -53,6 +56,9 @@ struct GarboardCopy: GarboardTool {
     completion: .list(["gzip", "zstd", "none"]), transform: { try CompressionSettings(parsing: $0) })
   var recompress: CompressionSettings?
 
+  @Flag(help: "Copy what is about the image too: bills of materials, signatures (OCI 1.1 referrers).")
+  var referrers = false
+
   @Argument(
     help: ArgumentHelp(
       """
@@ -75,6 +81,9 @@ struct GarboardCopy: GarboardTool {
     if let recompress, ![.gzip, .zstd, .none].contains(recompress.format) {
       throw ValidationError("Layers are compressed with gzip, zstd or none.")
     }
+    if recompress != nil, referrers {
+      throw ValidationError("--recompress changes digests, so nothing is about them: leave out --referrers.")
+    }
     if common.json, destinations.contains("-") {
       throw ValidationError("--json and an image on standard output exclude each other.")
     }
@@ -87,7 +96,8 @@ struct GarboardCopy: GarboardTool {
       throw ValidationError("\(plain) is no place for an image; garboard-squash writes plain trees.")
     }
     let opened = try ImageSource(try ImageLocation(source, for: .input), remote: remote)
-    let plan = try opened.copyPlan(platform: platform, joining: allPlatforms)
+    var plan = try opened.copyPlan(platform: platform, joining: allPlatforms)
+    if referrers { try opened.addReferrers(to: &plan) }
     let (named, tags) = CopyNames.kept(plan, from: opened, to: places, tags: tag)
     let writer = try ImageWriter(destinations: named, tags: tags, remote: remote)
     let progress = Progress("Copying \(source)", total: total(plan, places.count))

@@ -86,7 +86,7 @@ struct GarboardImport: GarboardTool {
       }
     }
     progress.finish()
-    try image.writeBill(made, inventory)
+    try image.writeBill(made, inventory, common: common)
     try image.present(made, common: common)
   }
 

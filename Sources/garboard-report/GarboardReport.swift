@@ -27,6 +27,9 @@ struct GarboardReport: GarboardTool {
       "What changed between two images",
       "garboard-report --compare image.oci.tar output/debian-trixie.oci.tar"
     ),
+    Example(
+      "What two images share, and what both take in one layout",
+      "garboard-report --shared image.oci.tar output/debian-trixie.oci.tar"),
     Example("Everything for programs", "garboard-report --json --by package --top 10 oci:layout:latest"),
   ]
 
@@ -84,7 +87,13 @@ struct GarboardReport: GarboardTool {
     completion: .file())
   var compare: String?
 
+  @Flag(help: "Show how many bytes each image has in common with the others, and what all take together.")
+  var shared = false
+
   func validate() throws {
+    if shared, compare != nil || layer != nil || by != nil || top != nil || !budgets.isEmpty {
+      throw ValidationError("--shared excludes --compare, --layer, --by, --top and --budget.")
+    }
     if images.isEmpty {
       throw ValidationError(compare == nil ? "Name an image." : "--compare takes two images: BEFORE AFTER.")
     }
@@ -98,6 +107,7 @@ struct GarboardReport: GarboardTool {
   }
 
   func run() throws {
+    if shared { return try SharedReport(self).run() }
     var documents: [JSONValue] = []
     var texts: [String] = []
     var hasBroken = false

@@ -122,7 +122,7 @@ struct DockerfileMode {
       if image.sbom != nil { try builder.sendTree(to: sink) }
     }
     _ = try outputs.finish([built.image])
-    try image.writeBill([(built.image, packages)])
+    try image.writeBill([(built.image, packages)], common: common)
     try cache.trim()
     let layers = built.layers.map {
       ImageSummary.Layer(

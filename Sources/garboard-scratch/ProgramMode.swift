@@ -65,7 +65,7 @@ struct ProgramMode {
     }
     progress.finish()
     _ = try outputs.finish(images.map(\.image))
-    try image.writeBill(images)
+    try image.writeBill(images, common: common)
     try ImageSummary.present(summaries, common, report: image.report)
   }
 }

@@ -157,7 +157,7 @@ struct GarboardSquash: GarboardTool {
     }
     reading.finish()
     _ = try outputs.finish(squashed.map(\.image), removesReplaced: inPlace)
-    try self.image.writeBill(zip(squashed, bills).map { ($0.image, $1) })
+    try self.image.writeBill(zip(squashed, bills).map { ($0.image, $1) }, common: common)
     try present(squashed, tags: tags)
   }
 

@@ -123,6 +123,9 @@ struct ExamplesTests {
         """)
   }
 
+  @Test("garboard-cache")
+  func caches() throws { try run("garboard-cache", preparedBy: ":") }
+
   @Test("garboard-report")
   func reports() throws { try run("garboard-report", preparedBy: Self.images) }
 

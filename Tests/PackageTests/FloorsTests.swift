@@ -6,10 +6,13 @@ private let floors: [Set<String>] = [
   ["CArchive", "CZstd", "CLZMA", "CBzip2", "CDeflate", "CISAL", "CCrypto", "CCurl", "CLinux"],
   ["Posix", "Digest", "Codec", "Archive"],
   ["Rootfs", "OCI", "Debian", "Dockerfile", "Cache", "ELF"],
-  ["Image", "Fetch", "SizeReport", "Bootstrap", "Squash", "ContextBuild", "SBOM", "Scratch", "Registry", "Recipe"],
+  [
+    "Image", "Fetch", "SizeReport", "Bootstrap", "Squash", "ContextBuild", "SBOM", "Scratch", "Registry",
+    "Recipe", "CacheContents",
+  ],
   [
     "CommandSupport", "garboard", "garboard-import", "garboard-bootstrap", "garboard-report",
-    "garboard-squash", "garboard-scratch", "garboard-copy",
+    "garboard-squash", "garboard-scratch", "garboard-copy", "garboard-cache",
   ],
 ]
 
@@ -31,6 +34,7 @@ private let sameFloor: [String: Set<String>] = [
   "garboard-squash": ["CommandSupport"],
   "garboard-scratch": ["CommandSupport"],
   "garboard-copy": ["CommandSupport"],
+  "garboard-cache": ["CommandSupport"],
 ]
 
 /// Modules of other packages, and the lowest floor that may import them.

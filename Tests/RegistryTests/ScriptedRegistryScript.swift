@@ -6,7 +6,8 @@
 let scriptedRegistryScript = #"""
   import http.server, json, os, ssl, sys, threading, base64, urllib.parse, hashlib
   layout, log = sys.argv[1], open(sys.argv[2], "a", buffering=1)
-  lock, state = threading.Lock(), {"tokens": {}, "used": {}, "seen": {}, "uploads": {}, "blobs": {}}
+  lock, state = threading.Lock(), {"tokens": {}, "used": {}, "seen": {}, "uploads": {}, "blobs": {},
+      "manifests": {}, "referrers": {}}
   index = json.load(open(layout + "/index.json"))
   top = index["manifests"][0]
   USER = "Basic " + base64.b64encode(b"me:secret").decode()
@@ -41,7 +42,7 @@ let scriptedRegistryScript = #"""
           body = self.rfile.read(length)
           self.note(body)
           getattr(self, self.server.name)(url, parts, mode, body)
-      do_GET = do_HEAD = do_POST = do_PUT = do_PATCH = do
+      do_GET = do_HEAD = do_POST = do_PUT = do_PATCH = do_DELETE = do
       def once(self, what):
           with lock:
               first = what not in state["seen"]
@@ -96,8 +97,9 @@ let scriptedRegistryScript = #"""
               name = "/".join(parts[1:cut])
           writes = self.command in ("POST", "PUT", "PATCH")
           actions = "pull,push" if writes else "pull"
-          if mode not in ("open", "cut", "tampered", "huge", "busy", "loop", "tls") and not self.allowed(mode, name, actions):
+          if mode not in ("open", "cut", "tampered", "huge", "busy", "loop", "tls", "refs") and not self.allowed(mode, name, actions):
               return self.challenge(mode, name, actions)
+          if mode == "refs" and "uploads" not in parts: return self.refs(url, parts, body)
           if mode == "busy" and self.once("busy"):
               return self.answer(429, {"Retry-After": "1"})
           if "uploads" in parts: return self.upload(url, parts, mode, name, body)
@@ -126,7 +128,37 @@ let scriptedRegistryScript = #"""
           if tampered: data = bytes([data[0] ^ 1]) + data[1:]
           self.answer(200, {}, data)
 
+      def refs(self, url, parts, body):
+          """A registry that keeps what it gets, and lists what is about a manifest in pages of one."""
+          if "referrers" in parts:
+              with lock: known = state["referrers"].get(parts[-1], [])
+              page = int(urllib.parse.parse_qs(url.query).get("page", ["0"])[0])
+              headers = {"Content-Type": "application/vnd.oci.image.index.v1+json"}
+              if page + 1 < len(known): headers["Link"] = '<%s?page=%d>; rel="next"' % (url.path, page + 1)
+              return self.answer(200, headers, json.dumps({"schemaVersion": 2,
+                  "mediaType": headers["Content-Type"], "manifests": known[page:page + 1]}).encode())
+          if "blobs" in parts:
+              with lock: data = state["blobs"].get(parts[-1])
+              return self.answer(404) if data is None else self.answer(200, {"Content-Length": str(len(data))}, data)
+          digest = "sha256:" + hashlib.sha256(body).hexdigest()
+          if self.command == "PUT":
+              manifest, headers = json.loads(body), {"Docker-Content-Digest": digest}
+              entry = {"mediaType": manifest["mediaType"], "digest": digest, "size": len(body),
+                  "artifactType": manifest.get("artifactType")}
+              with lock:
+                  state["manifests"][digest] = state["manifests"][parts[-1]] = body
+                  if "subject" in manifest:
+                      headers["OCI-Subject"] = manifest["subject"]["digest"]
+                      listed = state["referrers"].setdefault(manifest["subject"]["digest"], [])
+                      if entry not in listed: listed.append(entry)
+              return self.answer(201, headers)
+          with lock: data = state["manifests"].get(parts[-1])
+          if data is None: return self.answer(404)
+          self.answer(200, {"Content-Type": json.loads(data)["mediaType"],
+              "Docker-Content-Digest": "sha256:" + hashlib.sha256(data).hexdigest()}, data)
+
       def upload(self, url, parts, mode, name, body):
+          if self.command == "DELETE": return self.answer(204)
           if self.command == "POST":
               with lock: identity = "u%d" % (len(state["uploads"]) + 1); state["uploads"][identity] = b""
               place = "/v2/%s/blobs/uploads/%s?state=1" % (name, identity)
@@ -144,6 +176,8 @@ let scriptedRegistryScript = #"""
               return self.answer(202, {"Location": self.path, "Range": "0-%d" % (len(have) - 1)})
           digest = urllib.parse.parse_qs(url.query)["digest"][0]
           ok = "sha256:" + hashlib.sha256(have).hexdigest() == digest
+          if ok:
+              with lock: state["blobs"][digest] = have
           self.answer(201 if ok else 400)
 
   class Server(http.server.ThreadingHTTPServer):
