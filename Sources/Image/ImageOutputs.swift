@@ -33,7 +33,8 @@ public final class ImageOutputs {
     writer = stores.isEmpty ? nil : try ImageWriter(destinations: stores, tags: tags, remote: remote)
     for location in destinations {
       switch location {
-      case .tar(let path): files.append((try GrowingFile(path), try CompressionSettings(tarName: path.string)))
+      case .tar(let path):
+        files.append((try GrowingFile(path), try CompressionSettings(tarName: path.string)))
       case .directory(let path): folders.append(try UnpackedDirectory(path))
       default: break
       }
