@@ -3,7 +3,12 @@ import Posix
 import SystemPackage
 
 /// The architecture of this machine, as Debian names it.
-public func hostArchitecture() throws(BootstrapError) -> String {
+public func hostArchitecture() throws(BootstrapError) -> String { try foundArchitecture.get() }
+
+/// Asked for once: it doesn't change.
+private let foundArchitecture = Result { () throws(BootstrapError) in try findArchitecture() }
+
+private func findArchitecture() throws(BootstrapError) -> String {
   if let dpkg = Command.find("dpkg") {
     let log = EngineLog(program: "dpkg")
     let command = Command(dpkg, ["--print-architecture"])

@@ -44,7 +44,7 @@ public struct BootstrapTree {
 }
 
 /// Entries as the normaliser leaves them.
-final class NormalisedEntries: EntrySource {
+final class NormalisedEntries: PlacedSource {
   private let source: any EntrySource
   private let normaliser: Normaliser
   /// The directory that was dropped last: what is below it follows it.
@@ -66,6 +66,10 @@ final class NormalisedEntries: EntrySource {
     }
     return nil
   }
+
+  var isPlaced: Bool { (source as? any PlacedSource)?.isPlaced ?? false }
+
+  var place: DataPlace? { isEmptied ? nil : (source as? any PlacedSource)?.place }
 
   func read(into buffer: UnsafeMutableRawBufferPointer) throws -> Int {
     isEmptied ? 0 : try source.read(into: buffer)

@@ -32,9 +32,10 @@ public struct PackageFetch: Sendable {
   public func fetch(_ plan: BootstrapPlan) throws(BootstrapError) -> [FilePath] {
     var paths: [FilePath] = []
     var missing: [CachedPackage] = []
+    var local: [(FilePath, BootstrapPlan.Package)] = []
     for package in plan.packages {
       if let path = try ArchiveFiles.localPath(package.url) {
-        try checkLocal(path, package)
+        local.append((path, package))
         paths.append(path)
         continue
       }
@@ -45,6 +46,7 @@ public struct PackageFetch: Sendable {
       if isOffline { throw .offline(package.url) }
       missing.append(target)
     }
+    _ = try inParallel(local) { one throws(BootstrapError) in try Self.checkLocal(one.0, one.1) }
     if missing.isEmpty { return paths }
     onTotal(missing.reduce(0) { $0 + $1.size })
     do {
@@ -73,7 +75,7 @@ public struct PackageFetch: Sendable {
     return paths
   }
 
-  private func checkLocal(_ path: FilePath, _ package: BootstrapPlan.Package) throws(BootstrapError) {
+  private static func checkLocal(_ path: FilePath, _ package: BootstrapPlan.Package) throws(BootstrapError) {
     let size: UInt64
     let found: Digest
     do throws(PosixError) {

@@ -32,9 +32,10 @@ public final class BlockCompressor {
     output: @escaping @Sendable (UnsafeRawBufferPointer) throws -> Void
   ) {
     self.settings = settings
-    self.jobs = max(1, min(jobs, 1024))
+    // Nothing to compress: one thread takes the output off the writer.
+    self.jobs = settings.format == .none ? 1 : max(1, min(jobs, 1024))
     self.output = output
-    queue = BlockQueue(blocks: 2 * self.jobs + 1, blockSize: settings.blockSize ?? 0, output: output)
+    queue = BlockQueue(blocks: 2 * self.jobs + 1, blockSize: settings.blockSize, output: output)
   }
 
   deinit { queue.cancel() }
@@ -44,10 +45,6 @@ public final class BlockCompressor {
   /// - Throws: what `output` threw, or `CodecError`.
   public func write(_ bytes: UnsafeRawBufferPointer) throws {
     if isClosed { throw CodecError(.closed, settings.format) }
-    if settings.format == .none {
-      if !bytes.isEmpty { try closingOnError { try output(bytes) } }
-      return
-    }
     var rest = bytes
     while !rest.isEmpty {
       let block = try current ?? closingOnError { try queue.takeFree() }
@@ -69,10 +66,6 @@ public final class BlockCompressor {
   /// - Throws: what `output` threw, or `CodecError`.
   public func finish() throws {
     if isClosed { throw CodecError(.closed, settings.format) }
-    if settings.format == .none {
-      isClosed = true
-      return
-    }
     try closingOnError {
       if !hasSubmitted {
         let block = try current ?? queue.takeFree()
@@ -105,18 +98,12 @@ public final class BlockCompressor {
     let queue = queue
     let settings = settings
     threads.append(
-      Worker {
-        queue.work {
-          guard let engine = try settings.makeEngine() else { throw CodecError(.closed, settings.format) }
-          return engine
-        }
-      })
+      Worker { queue.work { try settings.makeEngine() } })
   }
 
   private func compressHere(_ block: Block) throws {
-    guard let engine = try settings.makeEngine() else { return }
-    try block.compress(engine)
-    try output(block.result)
+    try block.compress(try settings.makeEngine())
+    if !block.result.isEmpty { try output(block.result) }
   }
 
   private func closingOnError<Result>(_ body: () throws -> Result) throws -> Result {

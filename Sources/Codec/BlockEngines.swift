@@ -18,10 +18,10 @@ extension CompressionSettings {
   /// The bytes of input that are compressed together, whatever the number of threads.
   ///
   /// Larger blocks lose less at their edges, smaller ones keep more threads busy and take less memory;
-  /// docs/decisions/gzip-engine.md has the measurements. nil for `none`.
-  public var blockSize: Int? {
+  /// docs/decisions/gzip-engine.md has the measurements.
+  public var blockSize: Int {
     switch format {
-    case .none: nil
+    case .none: 256 << 10
     case .gzip: 1 << 20
     case .zstd: level < 3 ? 4 << 20 : level < 9 ? 8 << 20 : 16 << 20
     case .xz: level < 3 ? 4 << 20 : level < 7 ? 8 << 20 : 16 << 20

@@ -5,7 +5,8 @@ final class Block {
   let input: UnsafeMutableRawBufferPointer
   var inputCount = 0
   private(set) var output = UnsafeMutableRawBufferPointer(start: nil, count: 0)
-  private var outputCount = 0
+  /// How much of `output` there is; nil when the input is the output.
+  private var outputCount: Int?
 
   init(capacity: Int) { input = .allocate(byteCount: capacity, alignment: 16) }
 
@@ -18,10 +19,14 @@ final class Block {
   var room: Int { input.count - inputCount }
 
   /// The compressed bytes.
-  var result: UnsafeRawBufferPointer { UnsafeRawBufferPointer(rebasing: output[..<outputCount]) }
+  var result: UnsafeRawBufferPointer {
+    guard let outputCount else { return UnsafeRawBufferPointer(rebasing: input[..<inputCount]) }
+    return UnsafeRawBufferPointer(rebasing: output[..<outputCount])
+  }
 
-  /// Compresses the input.
-  func compress(_ engine: any BlockEngine) throws(CodecError) {
+  /// Compresses the input; without an engine it stays as it is.
+  func compress(_ engine: (any BlockEngine)?) throws(CodecError) {
+    guard let engine else { return }
     if output.isEmpty {
       output = .allocate(byteCount: engine.bound(input.count), alignment: 16)
     }
@@ -95,7 +100,7 @@ final class BlockQueue: @unchecked Sendable {
   func cancel() { monitor.change { $0.isCancelled = true } }
 
   /// For each thread: compresses blocks until there will be no more.
-  func work(_ makeEngine: () throws -> any BlockEngine) {
+  func work(_ makeEngine: () throws -> (any BlockEngine)?) {
     do {
       let engine = try makeEngine()
       while let (index, block) = takePending() {

@@ -10,7 +10,10 @@ final class DecodingCore {
   private var ended = false
   private var failure: (any Error)?
 
-  init(_ input: CompressedInput, as forced: Compression?, limits: ExpansionLimits) throws {
+  /// - Parameter threads: how many threads may decode, where a format can use several.
+  init(
+    _ input: CompressedInput, as forced: Compression?, limits: ExpansionLimits, threads: Int
+  ) throws {
     self.input = input
     self.limits = limits
     if let forced {
@@ -23,7 +26,7 @@ final class DecodingCore {
     case .none: decoder = RawDecoder()
     case .gzip: decoder = try GzipDecoder()
     case .zstd: decoder = try ZstdDecoder(maximumWindow: limits.maximumWindow)
-    case .xz: decoder = XZDecoder(maximumWindow: limits.maximumWindow)
+    case .xz: decoder = XZDecoder(maximumWindow: limits.maximumWindow, threads: threads)
     case .bzip2: decoder = Bzip2Decoder()
     }
   }

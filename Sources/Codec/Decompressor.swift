@@ -26,7 +26,7 @@ public final class Decompressor: ByteSource {
   ///   - forced: the format, when it is known; another one in the data is then an error. Detected when nil:
   ///     data of no known format, and empty data, are taken as they are.
   ///   - limits: how far the data may expand.
-  ///   - threaded: whether to decompress ahead of the reader on a thread.
+  ///   - threaded: whether to decompress ahead of the reader on a thread, or on several where the format allows.
   ///   - ahead: how many bytes ahead at most, from 64 KiB.
   ///   - tap: is called with each piece of compressed data that was read, in order, each byte once, up to
   ///     the end of the source. When a read has returned 0 all calls are done. On the thread, if there is one.
@@ -43,7 +43,8 @@ public final class Decompressor: ByteSource {
     let queue = threaded ? ReadAheadQueue(ahead: ahead) : nil
     let watched: any ByteSource = queue.map { WatchedSource(source, $0) } ?? source
     input = CompressedInput(watched, tap: tap)
-    let core = try DecodingCore(input, as: forced, limits: limits)
+    let core = try DecodingCore(
+      input, as: forced, limits: limits, threads: threaded ? max(1, processorCount()) : 1)
     compression = core.compression
     if let queue {
       self.threaded = ReadAhead(core, queue, observer: observer)

@@ -3,8 +3,9 @@ import Posix
 
 /// The .xz format by liblzma: any number of streams with padding between and after them.
 ///
-/// Streams of several blocks, as `xz -T` writes them, are decoded on all processors while that fits into
-/// memory; the common single block is decoded in place.
+/// Streams of several blocks, as `xz -T` writes them, are decoded in several threads while that fits into
+/// memory. With one, all is decoded in place: liblzma's threaded decoder would hand even a single block to a
+/// thread and copy what comes of it.
 final class XZDecoder: StreamDecoder {
   /// Beside the dictionary, what liblzma's decoder needs itself.
   private static let overhead: UInt64 = 1 << 20
@@ -13,10 +14,17 @@ final class XZDecoder: StreamDecoder {
 
   private var stream = lzma_stream()
   private let maximumWindow: UInt64
+  private let threads: Int
   private var inStream = false
   private var streams = 0
 
-  init(maximumWindow: UInt64) { self.maximumWindow = maximumWindow }
+  /// - Parameters:
+  ///   - maximumWindow: the largest dictionary.
+  ///   - threads: how many threads may decode, at least 1.
+  init(maximumWindow: UInt64, threads: Int) {
+    self.maximumWindow = maximumWindow
+    self.threads = threads
+  }
 
   var isBetweenStreams: Bool { !inStream }
 
@@ -62,12 +70,18 @@ final class XZDecoder: StreamDecoder {
         streams > 0 ? .trailingGarbage : .corrupted("no xz header"), .xz, at: input.offset)
     }
     guard whole else { throw CodecError(.truncated, .xz, at: input.offset) }
-    var options = lzma_mt()
-    options.threads = UInt32(clamping: max(1, processorCount()))
     let limit = maximumWindow.addingReportingOverflow(Self.overhead)
-    options.memlimit_stop = limit.overflow ? .max : limit.partialValue
-    options.memlimit_threading = min(Self.threadingMemory, options.memlimit_stop)
-    let result = lzma_stream_decoder_mt(&stream, &options)
+    let memory = limit.overflow ? .max : limit.partialValue
+    var result = LZMA_OK
+    if threads == 1 {
+      result = lzma_stream_decoder(&stream, memory, 0)
+    } else {
+      var options = lzma_mt()
+      options.threads = UInt32(clamping: threads)
+      options.memlimit_stop = memory
+      options.memlimit_threading = min(Self.threadingMemory, memory)
+      result = lzma_stream_decoder_mt(&stream, &options)
+    }
     if result != LZMA_OK { throw error(result, input) }
     inStream = true
     streams += 1

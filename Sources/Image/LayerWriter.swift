@@ -54,11 +54,8 @@ public final class LayerWriter: EntrySink {
     /// What the compressor's side counts. Its calls come one after the other, and its `finish` waits for
     /// them, so that nothing here is ever used by two threads at once.
     final class Output: @unchecked Sendable {
-      /// nil when the blob is the tar itself, which is hashed already.
-      var hash: SHA256?
+      var hash: SHA256? = SHA256()
       var size: UInt64 = 0
-
-      init(hashes: Bool) { hash = hashes ? SHA256() : nil }
     }
 
     let compressor: BlockCompressor
@@ -67,20 +64,23 @@ public final class LayerWriter: EntrySink {
     let input: Input
 
     final class Input {
-      var hash: SHA256? = SHA256()
+      /// nil when the blob is the tar itself, which is hashed when it comes out.
+      var hash: SHA256?
+
+      init(hashes: Bool) { hash = hashes ? SHA256() : nil }
     }
 
     init(
       _ blob: any BlobBytes, _ compression: CompressionSettings, jobs: Int,
       progress: @escaping @Sendable (Int) -> Void
     ) {
-      let output = Output(hashes: compression.format != .none)
+      let output = Output()
       let compressor = BlockCompressor(compression, jobs: jobs) { bytes in
         output.hash?.update(bytes)
         output.size += UInt64(bytes.count)
         try blob.write(bytes)
       }
-      let input = Input()
+      let input = Input(hashes: compression.format != .none)
       self.output = output
       self.compressor = compressor
       self.input = input
@@ -168,10 +168,10 @@ public final class LayerWriter: EntrySink {
   public func finish() throws -> WrittenLayer {
     try state.tar.finish()
     try state.compressor.finish()
-    guard let diffID = state.input.hash.take()?.finish() else {
+    guard let digest = state.output.hash.take()?.finish() else {
       preconditionFailure("a layer is finished once")
     }
-    let digest = state.output.hash.take()?.finish() ?? diffID
+    let diffID = state.input.hash.take()?.finish() ?? digest
     return WrittenLayer(
       descriptor: OCI.Descriptor(compression.mediaType, digest: digest, size: state.output.size),
       diffID: diffID, uncompressedSize: state.tar.offset, entries: entries, newest: newest,

@@ -62,7 +62,7 @@ public enum RootfsInput {
       if isTar(start[..<count]) {
         let reader = TarReader(
           RangeSource(file.raw, offset: 0, count: size), limits: limits.archive, notice: notice)
-        try order.order(reader, seekable: file.raw)
+        try order.order(PlacedTar(reader, in: file.raw))
       } else {
         try stream(DescriptorSource(file, name: path.string), into: order, limits, notice)
       }

@@ -19,8 +19,8 @@ public protocol EntrySink: AnyObject {
 /// hardlinks.
 ///
 /// Entries that come in that order go straight through. At the first that does not, the sink starts over:
-/// what it has is read back as one sorted run, the rest is kept in a spool (or found by its offset where
-/// the archive is a seekable file), and both are merged. So a sorted stream of any size needs no second
+/// what it has is read back as one sorted run, the rest is kept in a spool (or found by its place where
+/// the source has one for it), and both are merged. So a sorted stream of any size needs no second
 /// copy, and an unsorted one needs one of what is left.
 public final class CanonicalOrder {
   /// How an entry is changed on its way; false leaves it out.
@@ -73,14 +73,12 @@ public final class CanonicalOrder {
 
   /// Takes all entries of `source`, and gives the whole tree to the sink.
   ///
-  /// - Parameter seekable: the descriptor of the uncompressed tar that a `TarReader` reads from its
-  ///   start, when its data can be read again by offset.
   /// - Throws: `TreeError`, and what the source and the sink throw.
-  public func order(_ source: any EntrySource, seekable: Int32? = nil) throws {
-    if seekable != nil { isStreaming = false }
+  public func order(_ source: any EntrySource) throws {
+    if let placed = source as? any PlacedSource, placed.isPlaced { isStreaming = false }
     while var entry = try source.next() {
       let isVisible = try shape(&entry)
-      try place(entry, isVisible: isVisible, from: source, seekable: seekable)
+      try place(entry, isVisible: isVisible, from: source)
     }
     try bindWaitingLinks()
     if !isStreaming { try emitAll() }
@@ -88,9 +86,7 @@ public final class CanonicalOrder {
 
   // MARK: Taking entries
 
-  private func place(
-    _ entry: Entry, isVisible: Bool, from source: any EntrySource, seekable: Int32?
-  ) throws {
+  private func place(_ entry: Entry, isVisible: Bool, from source: any EntrySource) throws {
     let node = try makeNode(entry.path)
     if let target = entry.hardlinkTarget {
       guard let found = tree.find(target), tree[found].file >= 0 else {
@@ -109,7 +105,7 @@ public final class CanonicalOrder {
         // cpio stores the data with the last name.
         try fallBack()
         files[file].size = entry.size
-        files[file].data = try keep(source, entry, seekable: nil)
+        files[file].data = try keep(source, entry)
       }
       if isStreaming, tree[node].isEmitted { try fallBack() }
       tree.removeChildren(of: node)
@@ -139,7 +135,7 @@ public final class CanonicalOrder {
     if isStreaming, isVisible {
       try emit(node) { try self.copy(source) }
     } else if entry.kind == .file, entry.size > 0 {
-      files[file].data = try keep(source, entry, seekable: seekable)
+      files[file].data = try keep(source, entry)
     }
   }
 
@@ -193,9 +189,9 @@ public final class CanonicalOrder {
   }
 
   /// Keeps a file's data for later; where the archive can be read again, only their place.
-  private func keep(_ source: any EntrySource, _ entry: Entry, seekable: Int32?) throws -> KeptFile.Location {
-    if let seekable, let tar = source as? TarReader {
-      return .stored(raw: seekable, offset: tar.dataOffset, extents: tar.extents.holes(in: entry.size))
+  private func keep(_ source: any EntrySource, _ entry: Entry) throws -> KeptFile.Location {
+    if let place = (source as? any PlacedSource)?.place {
+      return .stored(raw: place.raw, offset: place.offset, extents: place.extents.holes(in: entry.size))
     }
     return try kept.keep(source, entry)
   }

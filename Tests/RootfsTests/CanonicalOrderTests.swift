@@ -55,7 +55,7 @@ func order(
   let path = try folder.write("x.tar", tar)
   let file = try openFile(path, .read)
   let source = RangeSource(file.raw, offset: 0, count: UInt64(tar.count))
-  try order.order(TarReader(source), seekable: seekable ? file.raw : nil)
+  try order.order(seekable ? PlacedTar(TarReader(source), in: file.raw) : TarReader(source))
   try sink.finish()
   return sink
 }

@@ -9,18 +9,22 @@ import SystemPackage
 /// The tree of packages that are only unpacked, as entries, package after package: no root directory is
 /// made, no program runs, and no privilege is needed.
 ///
-/// Packages are decompressed ahead by threads, into memory up to a bound. Entries come out of order, and
-/// some twice: whoever orders them (`CanonicalOrder`) makes the tree of them that extracting would make.
-final class ExtractedEntries: EntrySource {
+/// Packages are decompressed by threads into files without a name, where the data of entries stay until all
+/// are ordered. Entries come out of order, and some twice: whoever orders them (`CanonicalOrder`) makes the
+/// tree of them that extracting would make.
+final class ExtractedEntries: PlacedSource {
   private let order: RootOrder
+  /// The image that the packages are added to; nil for a tree from nothing.
+  private let base: BaseSystem?
   private let packages: [NativePackage]
-  private let ahead: DecompressedAhead
+  private let ahead: DataAhead
   private let claims = TreeClaims()
   private let rules: PathRules
   /// Whether the packages have a merged `/usr`: its symlinks are in base-files.
   private let isMerged: Bool
   private let aliases: Set<[UInt8]>
   private var reader: TarReader?
+  private var files: [DecompressedFile] = []
   private var current: UnpackedPackage?
   private var unpacked: [UnpackedPackage] = []
   private var conffiles: Set<[UInt8]> = []
@@ -36,23 +40,30 @@ final class ExtractedEntries: EntrySource {
 
   /// - Parameters:
   ///   - order: the packages, opened, and what is there beside them.
-  ///   - temporary: where packages go that are too large for the memory.
-  init(_ order: RootOrder, temporary: FilePath) throws {
+  ///   - base: the image that the packages are added to; nil for a tree from nothing.
+  ///   - temporary: where the decompressed packages go.
+  init(_ order: RootOrder, onto base: BaseSystem? = nil, temporary: FilePath) throws {
     self.order = order
+    self.base = base
     rules = order.rules
     packages = try NativePackage.open(order.packages, jobs: Int(order.jobs))
     claims.setOrder(packages)
-    isMerged = packages.contains {
-      $0.control.name == "base-files" && $0.control.provides.contains("usr-is-merged")
+    if let base {
+      isMerged = base.entry(try EntryPath("lib"))?.kind == .symlink
+    } else {
+      isMerged = packages.contains {
+        $0.control.name == "base-files" && $0.control.provides.contains("usr-is-merged")
+      }
     }
     aliases = isMerged ? Set(RootSetup.mergedLinks(order.architecture).map { Array($0.name.utf8) }) : []
-    parts = Self.beginning(order)
-    devices = try RootTar.devices(order.epoch)
+    parts = base == nil ? Self.beginning(order) : []
+    devices = base == nil ? try RootTar.devices(order.epoch) : []
     claims.setMerged(isMerged)
-    ahead = DecompressedAhead(packages, jobs: Int(order.jobs), temporary: temporary)
+    ahead = DataAhead(DataAhead.inOrder(packages), jobs: Int(order.jobs), folder: temporary)
+    ahead.start()
   }
 
-  deinit { ahead.close() }
+  deinit { ahead.stop() }
 
   private static func beginning(_ order: RootOrder) -> [RootPart] {
     var parts: [RootPart] = [RootPart("", mode: 0o755)]
@@ -83,6 +94,13 @@ final class ExtractedEntries: EntrySource {
       if hasEnded { return nil }
       if let entry = try nextOfPackage() { return entry }
     }
+  }
+
+  var isPlaced: Bool { true }
+
+  var place: DataPlace? {
+    guard !isReadingPart, let reader, let file = files.last else { return nil }
+    return DataPlace(raw: file.raw, offset: reader.dataOffset, extents: reader.extents)
   }
 
   func read(into buffer: UnsafeMutableRawBufferPointer) throws -> Int {
@@ -122,7 +140,9 @@ final class ExtractedEntries: EntrySource {
         return nil
       }
       let package = packages[unpacked.count]
-      self.reader = TarReader(try ahead.source(of: unpacked.count))
+      let file = try ahead.file(of: package)
+      files.append(file)
+      self.reader = TarReader(RangeSource(file.raw, offset: 0, count: file.size))
       current = UnpackedPackage(package: package)
       conffiles = package.control.ownConffiles
       return nil
@@ -131,7 +151,6 @@ final class ExtractedEntries: EntrySource {
       try reader.drain()
       if let current { unpacked.append(current) }
       self.reader = nil
-      ahead.release(unpacked.count - 1)
       return nil
     }
     guard let package = current?.package else { return nil }
@@ -186,104 +205,13 @@ final class ExtractedEntries: EntrySource {
       let gone = Set(paths.map(\.path))
       unpacked[index].list.removeAll { gone.contains(place(Array($0.dropFirst()))) }
     }
+    if let base {
+      parts = try DpkgDatabase.parts(unpacked, onto: base).reversed()
+      return
+    }
     parts = DpkgDatabase.parts(unpacked)
     // apt's own packages have them for everybody.
     parts += RootSetup.privateDirectories.map { RootPart($0, mode: 0o700) }
     parts.reverse()
-  }
-}
-
-/// Packages that are decompressed before they are asked for, in order.
-///
-/// Each thread takes the next package that nobody has begun, when there is room: the decompressed bytes that
-/// wait are bounded, and a package that is larger by itself goes into a file without a name.
-private final class DecompressedAhead: Sendable {
-  private struct State {
-    var next = 0
-    /// Up to where packages were given back.
-    var released = 0
-    var done: [Int: Swift.Result<(raw: Int32, size: UInt64), any Error>] = [:]
-    var waiting: UInt64 = 0
-    var isClosed = false
-  }
-
-  /// How many decompressed bytes wait at most, before the package that is wanted next.
-  private static let room: UInt64 = 96 << 20
-  /// Packages with more compressed bytes than this are not kept in memory.
-  private static let large: UInt64 = 24 << 20
-
-  private let packages: [NativePackage]
-  private let temporary: FilePath
-  private let state = Monitor(State())
-
-  init(_ packages: [NativePackage], jobs: Int, temporary: FilePath) {
-    self.packages = packages
-    self.temporary = temporary
-    for _ in 0..<max(1, min(jobs, packages.count)) {
-      _ = Worker { [self] in work() }
-    }
-  }
-
-  /// The decompressed data of a package; once, and in order.
-  func source(of index: Int) throws -> any ByteSource {
-    let result = state.wait { $0.done[index] }
-    let found = try result.get()
-    return RangeSource(found.raw, offset: 0, count: found.size)
-  }
-
-  /// Ends the threads after what they are doing.
-  func close() {
-    state.change { state in
-      state.isClosed = true
-      for case .success(let found) in state.done.values { _ = Descriptor(owning: found.raw) }
-      state.done = [:]
-    }
-  }
-
-  /// Forgets a package's data.
-  func release(_ index: Int) {
-    state.change { state in
-      state.released = index + 1
-      if case .success(let found)? = state.done.removeValue(forKey: index) {
-        state.waiting -= found.size
-        _ = Descriptor(owning: found.raw)
-      }
-    }
-  }
-
-  private func work() {
-    while true {
-      let index: Int? = state.wait { state in
-        if state.isClosed || state.next == packages.count { return .some(nil) }
-        guard state.waiting < Self.room || state.next == state.released else { return nil }
-        defer { state.next += 1 }
-        return .some(state.next)
-      }
-      guard let index else { return }
-      let result = Swift.Result { try decompress(packages[index]) }
-      state.change { state in
-        if state.isClosed {
-          if case .success(let found) = result { _ = Descriptor(owning: found.raw) }
-          return
-        }
-        state.done[index] = result
-        if case .success(let found) = result { state.waiting += found.size }
-      }
-    }
-  }
-
-  private func decompress(_ package: NativePackage) throws -> (raw: Int32, size: UInt64) {
-    let data = package.archive.data
-    let source = RangeSource(package.raw, offset: data.offset, count: data.size)
-    let decompressor = try Decompressor(source, limits: debLimits, threaded: false)
-    let file = data.size > Self.large ? try makeTemporaryFile(in: temporary) : try makeMemoryFile()
-    var size: UInt64 = 0
-    while true {
-      let bytes = try decompressor.next()
-      if bytes.isEmpty { break }
-      try file.write(bytes)
-      size += UInt64(bytes.count)
-    }
-    return (file.release(), size)
   }
 }

@@ -28,15 +28,19 @@ public struct NativeEngine: Engine {
       public var isAutomatic: Bool
       /// The size when unpacked, in KiB, as the package estimates it.
       public var installedSize: UInt64
+      /// How much it belongs to a system, by the archive; nil for what the package says itself.
+      public var priority: PackageRecord.Priority?
 
       /// A package.
       public init(
-        file: FilePath, stage: BootstrapPlan.Stage, isAutomatic: Bool, installedSize: UInt64 = 0
+        file: FilePath, stage: BootstrapPlan.Stage, isAutomatic: Bool, installedSize: UInt64 = 0,
+        priority: PackageRecord.Priority? = nil
       ) {
         self.file = file
         self.stage = stage
         self.isAutomatic = isAutomatic
         self.installedSize = installedSize
+        self.priority = priority
       }
     }
 
@@ -51,7 +55,7 @@ public struct NativeEngine: Engine {
       packages = zip(plan.packages, files).map { package, file in
         Package(
           file: file, stage: package.stage, isAutomatic: package.isAutomatic,
-          installedSize: package.record.installedSize)
+          installedSize: package.record.installedSize, priority: package.record.priority)
       }
     }
   }
@@ -62,7 +66,7 @@ public struct NativeEngine: Engine {
   public var jobs: Int?
   /// The program that makes the root: one whose `main` calls `RootProcess`.
   public var program: FilePath = "/proc/self/exe"
-  private let provide: @Sendable (BootstrapJob) throws -> Packages
+  let provide: @Sendable (BootstrapJob) throws -> Packages
 
   /// The engine.
   ///
@@ -112,7 +116,7 @@ public struct NativeEngine: Engine {
     of mirrors: MirrorList, for request: BootstrapRequest
   ) throws(BootstrapError) -> [AptSource] { mirrors.sources }
 
-  private func isUnshared(_ request: BootstrapRequest) -> Bool {
+  func isUnshared(_ request: BootstrapRequest) -> Bool {
     request.mode == .unshare || (request.mode == .auto && geteuid() != 0)
   }
 
@@ -172,7 +176,7 @@ public struct NativeEngine: Engine {
   }
 
   /// The process that makes the root, in namespaces of its own.
-  private func command(_ order: RootOrder, _ job: BootstrapJob) throws(BootstrapError) -> Command {
+  func command(_ order: RootOrder, _ job: BootstrapJob) throws(BootstrapError) -> Command {
     var command = Command(program, [RootProcess.argument])
     command.environment = engineEnvironment(temporary: job.folder, epoch: nil)
     command.isolation = [.mounts, .processes, .communication, .names, .session]
@@ -183,7 +187,7 @@ public struct NativeEngine: Engine {
     return command
   }
 
-  private static func file(of order: RootOrder, in folder: FilePath) throws(PosixError) -> Descriptor {
+  static func file(of order: RootOrder, in folder: FilePath) throws(PosixError) -> Descriptor {
     let file = try makeTemporaryFile(in: folder)
     var failure: PosixError?
     order.encoded.withUnsafeBytes { bytes in
@@ -194,7 +198,7 @@ public struct NativeEngine: Engine {
   }
 
   /// Removes a tree on the disk that belongs to other users than this one.
-  private func removeForeignTree(_ order: RootOrder, _ job: BootstrapJob) throws {
+  func removeForeignTree(_ order: RootOrder, _ job: BootstrapJob) throws {
     var order = order
     order.removes = true
     order.packages = []
@@ -206,12 +210,14 @@ public struct NativeEngine: Engine {
   }
 
   /// Memory, when what is available is three times what the packages say they take, and then some.
-  private func storage(_ packages: Packages) throws(BootstrapError) -> RootOrder.Storage {
+  ///
+  /// - Parameter besides: what else is in the tree, in KiB.
+  func storage(_ packages: Packages, besides other: UInt64 = 0) throws(BootstrapError) -> RootOrder.Storage {
     switch storage {
     case .memory: return .memory
     case .disk: return .disk
     case .auto:
-      let needed = packages.packages.reduce(0 as UInt64) { $0 + $1.installedSize } * 3 + (512 << 10)
+      let needed = packages.packages.reduce(0 as UInt64) { $0 + $1.installedSize } * 3 + (512 << 10) + other
       let text = String(decoding: try readHostFile("/proc/meminfo"), as: UTF8.self)
       let line = text.split(separator: "\n").first { $0.hasPrefix("MemAvailable:") }
       let available = line.flatMap { $0.split(separator: " ").dropFirst().first }.flatMap { UInt64($0) } ?? 0
@@ -221,7 +227,7 @@ public struct NativeEngine: Engine {
 }
 
 /// Opened .deb files, which the process that makes the root inherits under their numbers.
-private final class OpenPackages {
+final class OpenPackages {
   private(set) var packages: [RootOrder.Package] = []
 
   init(_ packages: NativeEngine.Packages) throws {
@@ -239,7 +245,8 @@ private final class OpenPackages {
       self.packages.append(
         RootOrder.Package(
           descriptor: raw, file: package.file.lastComponent?.string ?? package.file.string,
-          isEssential: package.stage == .essential, isAutomatic: package.isAutomatic))
+          isEssential: package.stage == .essential, isAutomatic: package.isAutomatic,
+          priority: package.priority))
     }
   }
 

@@ -21,7 +21,9 @@ final class NativePackage: Sendable {
     isEssential = package.isEssential
     isAutomatic = package.isAutomatic
     archive = try DebArchive(raw, name: file)
-    control = try PackageControl(raw, archive, file: file)
+    var control = try PackageControl(raw, archive, file: file)
+    if let priority = package.priority { control.priority = priority }
+    self.control = control
   }
 
   /// Opens packages in up to `jobs` threads, and gives them in the order in which they are installed, the
@@ -35,9 +37,9 @@ final class NativePackage: Sendable {
       }
     }
     let all = opened.withLock { $0.compactMap { $0 } }
-    return [true, false].flatMap { isEssential in
-      let stage = all.filter { $0.isEssential == isEssential }
-      return PackageOrder.sorted(stage.map(\.control)).map { stage[$0] }
-    }
+    let stages = [true, false].map { isEssential in all.filter { $0.isEssential == isEssential } }
+    let first = ConfigureRounds.order(of: stages[0].map(\.control), after: []).map { stages[0][$0] }
+    let rest = ConfigureRounds.order(of: stages[1].map(\.control), after: first.map(\.control))
+    return first + rest.map { stages[1][$0] }
   }
 }

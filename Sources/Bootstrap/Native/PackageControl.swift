@@ -24,14 +24,16 @@ struct PackageControl: Sendable {
   let version: String
   let architecture: String
   let isMultiArchSame: Bool
-  /// Whether it must not be removed, or is of the priority `required`.
-  let isProtected: Bool
-  /// Groups of alternatives, names alone.
-  let preDepends: [[String]]
-  let depends: [[String]]
+  let isEssential: Bool
+  /// How much it belongs to a system: by itself, unless who opened it knows what the archive says.
+  var priority: PackageRecord.Priority?
+  let preDepends: [Dependency]
+  let depends: [Dependency]
   let replaces: [String]
-  /// Names that it stands for too.
-  let provides: [String]
+  /// What it stands for too.
+  let provided: [PackageRelation]
+  /// The names of that.
+  var provides: [String] { provided.map(\.name) }
   /// A line of `conffiles`; see deb-conffiles(5).
   struct Conffile: Sendable, Equatable {
     /// The path, with its leading slash.
@@ -68,24 +70,43 @@ struct PackageControl: Sendable {
     }
     try reader.drain()
     guard let text = control else { throw DebError(file, .control("it has no control file")) }
+    try self.init(text, files: files, file: file)
+  }
+
+  /// An installed package by its paragraph of dpkg's `status`, without its files.
+  init(installed paragraph: [UInt8]) throws { try self.init(paragraph, files: [], file: "status") }
+
+  private init(_ text: [UInt8], files: [File], file: String) throws {
     self.files = files
     self.control = Self.trimmed(text)
     var fields = ControlParagraph()
     func value(_ field: StaticString) -> String? {
       fields.bytes(of: field).map { String(decoding: $0, as: UTF8.self) }
     }
-    (name, version, architecture, isMultiArchSame, isProtected, preDepends, depends, replaces, provides) =
+    (
+      name, version, architecture, isMultiArchSame, isEssential, priority, preDepends, depends, replaces,
+      provided
+    ) =
       try text.withUnsafeBytes { bytes in
         var reader = ControlReader(bytes, file: file)
         guard try reader.next(&fields), let name = value("Package"), let version = value("Version"),
           let architecture = value("Architecture"), Self.isName(name), Self.isWord(version),
           Self.isWord(architecture)
         else { throw DebError(file, .control("its control file names no package, version or architecture")) }
+        func relations(_ field: StaticString) throws -> [Dependency] {
+          do throws(DependencyError) {
+            return try Dependency.parse(value(field) ?? "")
+          } catch {
+            throw DebError(file, .control("its field \(field): \(error)"))
+          }
+        }
+        let priority = value("Priority")
         return (
-          name, version, architecture, value("Multi-Arch") == "same",
-          value("Protected") == "yes" || value("Priority") == "required",
-          Self.groups(value("Pre-Depends")), Self.groups(value("Depends")),
-          Self.groups(value("Replaces")).map { $0[0] }, Self.groups(value("Provides")).map { $0[0] }
+          name, version, architecture, value("Multi-Arch") == "same", value("Essential") == "yes",
+          PackageRecord.Priority.allCases.first { $0.word == priority },
+          try relations("Pre-Depends"), try relations("Depends"),
+          try relations("Replaces").compactMap(\.alternatives.first?.name),
+          try relations("Provides").flatMap(\.alternatives)
         )
       }
     conffiles = Self.conffiles(files.first { $0.name == Array("conffiles".utf8) }?.bytes ?? [])
@@ -134,16 +155,6 @@ struct PackageControl: Sendable {
     while let last = slice.last, last <= 0x20 { slice.removeLast() }
     while let first = slice.first, first <= 0x20 { slice.removeFirst() }
     return Array(slice)
-  }
-
-  /// The names of a relation: versions and architectures don't matter once a set is chosen.
-  private static func groups(_ text: String?) -> [[String]] {
-    (text ?? "").split(separator: ",").compactMap { group in
-      let names = group.split(separator: "|").compactMap { alternative in
-        alternative.split { " \t\n(:[<".utf8.contains($0.utf8.first ?? 0) }.first.map(String.init)
-      }
-      return names.isEmpty ? nil : names
-    }
   }
 }
 

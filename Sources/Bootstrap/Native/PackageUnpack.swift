@@ -43,6 +43,7 @@ final class PackageUnpack {
   private let root: Int32
   private let claims: TreeClaims
   private let rules: Rules
+  private let ahead: DataAhead
   private let buffer = UnsafeMutableRawBufferPointer.allocate(byteCount: 256 << 10, alignment: 4096)
   private var parent: OpenFolder?
 
@@ -57,8 +58,9 @@ final class PackageUnpack {
     }
   }
 
-  init(root: Int32, claims: TreeClaims, rules: Rules) {
+  init(root: Int32, claims: TreeClaims, rules: Rules, ahead: DataAhead) {
     self.root = root
+    self.ahead = ahead
     self.claims = claims
     self.rules = rules
   }
@@ -68,9 +70,7 @@ final class PackageUnpack {
   /// Unpacks one package.
   func unpack(_ package: NativePackage) throws -> UnpackedPackage {
     var result = UnpackedPackage(package: package)
-    let data = package.archive.data
-    let source = RangeSource(package.raw, offset: data.offset, count: data.size)
-    let reader = TarReader(try Decompressor(source, limits: debLimits, threaded: false))
+    let reader = TarReader(try ahead.source(of: package))
     let conffiles = package.control.ownConffiles
     while let entry = try reader.next() {
       do {

@@ -18,6 +18,7 @@ final class RootBuild {
   private let claims = TreeClaims()
   private var scripts: PackageScripts
   private var packages: [NativePackage] = []
+  private var ahead = DataAhead([], jobs: 0)
 
   init(_ order: RootOrder, log: RootLog) {
     self.order = order
@@ -33,13 +34,18 @@ final class RootBuild {
     log.phase("reading packages")
     packages = try NativePackage.open(order.packages, jobs: Int(order.jobs))
     claims.setOrder(packages)
+    let first = packages.filter(\.isEssential)
+    let rest = packages.filter { !$0.isEssential }
+    let rounds = ConfigureRounds.rounds(of: rest.map(\.control), after: first.map(\.control))
+    let later = rounds.flatMap { DataAhead.byWork($0.unpacked.map { rest[$0] }) }
+    // On the disk they would wait in memory that there may not be.
+    if order.storage == .memory { ahead = DataAhead(later, jobs: Int(order.jobs) - 1, limit: 1 << 30) }
     if order.storage == .memory {
       try mount("garboard", at: root, type: "tmpfs", data: "mode=755,size=100%,nr_inodes=0")
     }
     if order.storage == .disk { try makeDirectories(root, permissions: 0o755) }
     var setup = RootSetup(root: root, order: order)
     try setup.prepare()
-    let first = packages.filter(\.isEssential)
     if !Self.mergesItself(first) { try setup.merge() }
     try hooks(order.setupHooks, "setup")
     log.phase("unpacking essential packages")
@@ -50,7 +56,7 @@ final class RootBuild {
     for package in first { try scripts.preinst(package, isUnpacked: true) }
     try scripts.configure(first.map(\.control.infoName), forced: true)
     try hooks(order.essentialHooks, "essential")
-    try installRest(after: first)
+    try install(rest, in: rounds)
     try hooks(order.customizeHooks, "customize")
     log.phase("packing")
     // Whatever a script has started: this process is the first of its namespace, and all others are theirs.
@@ -66,10 +72,8 @@ final class RootBuild {
       && base?.control.provides.contains("usr-is-merged") != true
   }
 
-  private func installRest(after first: [NativePackage]) throws {
-    let rest = packages.filter { !$0.isEssential }
+  private func install(_ rest: [NativePackage], in rounds: [ConfigureRounds.Round]) throws {
     if rest.isEmpty { return }
-    let rounds = ConfigureRounds.rounds(of: rest.map(\.control), after: first.map(\.control))
     for round in rounds {
       log.phase("unpacking packages")
       let now = round.unpacked.map { rest[$0] }
@@ -96,21 +100,19 @@ final class RootBuild {
     let raw = directory.raw
     let bin = try Relative(raw).status(of: Array("bin".utf8), shown: "/bin")
     claims.setMerged(bin?.kind == .symlink)
-    // The largest first, so that no thread is left with one at the end.
-    let byWork = packages.indices.sorted {
-      (packages[$1].archive.data.size, $0) < (packages[$0].archive.data.size, $1)
-    }
-    let results = Mutex([UnpackedPackage?](repeating: nil, count: packages.count))
-    try inThreads(Int(order.jobs), count: packages.count) { [claims, rules] in
-      let unpack = PackageUnpack(root: raw, claims: claims, rules: rules)
+    let byWork = DataAhead.byWork(packages)
+    let results = Mutex([ObjectIdentifier: UnpackedPackage]())
+    ahead.stop()
+    try inThreads(Int(order.jobs), count: packages.count) { [claims, rules, ahead] in
+      let unpack = PackageUnpack(root: raw, claims: claims, rules: rules, ahead: ahead)
       return { number in
-        let index = byWork[number]
-        let result = try unpack.unpack(packages[index])
-        results.withLock { $0[index] = result }
+        let result = try unpack.unpack(byWork[number])
+        results.withLock { $0[ObjectIdentifier(result.package)] = result }
       }
     }
+    ahead.start()
     try finishDirectories(raw)
-    var unpacked = results.withLock { $0.compactMap { $0 } }
+    var unpacked = results.withLock { results in packages.compactMap { results[ObjectIdentifier($0)] } }
     let lost = Dictionary(grouping: claims.takeLost(), by: { ObjectIdentifier($0.package) })
     for index in unpacked.indices {
       guard let paths = lost[ObjectIdentifier(unpacked[index].package)] else { continue }
@@ -150,7 +152,7 @@ final class RootBuild {
 
   /// Runs hooks as mmdebstrap does: programs and plain words directly, all else by sh, with the root as the
   /// argument.
-  private func hooks(_ hooks: [String], _ stage: String) throws {
+  func hooks(_ hooks: [String], _ stage: String) throws {
     for hook in hooks {
       log.phase("running the \(stage) hook")
       var command = Command("/bin/sh", ["-c", hook, "exec", root.string])

@@ -13,6 +13,8 @@ struct RootOrder: Sendable, Equatable {
     var isEssential: Bool
     /// Whether it came as a dependency only.
     var isAutomatic: Bool
+    /// What the archive says of its priority, which need not be what it says itself.
+    var priority: PackageRecord.Priority?
   }
 
   /// A file that is there before the packages.
@@ -44,6 +46,11 @@ struct RootOrder: Sendable, Equatable {
   var removes = false
   /// Whether this runs in a user namespace.
   var isUnshared = false
+  /// The descriptor of a pipe that the tree below comes through as a tar, which packages are added to; -1 for
+  /// a system from nothing.
+  var base: Int32 = -1
+  /// Packages of the base that had come as dependencies only and are asked for now.
+  var requested: [String] = []
   var packages: [Package] = []
   var files: [File] = []
   /// Rules for paths as dpkg's options.
@@ -74,7 +81,7 @@ struct RootOrder: Sendable, Equatable {
 
 /// The form in which it goes through the pipe: numbers of 8 bytes, and texts after their lengths.
 extension RootOrder {
-  private static let mark = "garboard root order 1"
+  private static let mark = "garboard root order 2"
 
   var encoded: [UInt8] {
     var writer = OrderWriter()
@@ -87,18 +94,20 @@ extension RootOrder {
     writer.add(suite)
     writer.add(removes ? 1 : 0)
     writer.add(isUnshared ? 1 : 0)
+    writer.add(UInt64(UInt32(bitPattern: base)))
     writer.add(UInt64(packages.count))
     for package in packages {
       writer.add(UInt64(UInt32(bitPattern: package.descriptor)))
       writer.add(package.file)
-      writer.add((package.isEssential ? 1 : 0) | (package.isAutomatic ? 2 : 0))
+      let priority = UInt64(package.priority?.rawValue ?? 0)
+      writer.add((package.isEssential ? 1 : 0) | (package.isAutomatic ? 2 : 0) | priority << 2)
     }
     writer.add(UInt64(files.count))
     for file in files {
       writer.add(file.path)
       writer.add(file.bytes)
     }
-    for list in [pathRules, include, setupHooks, extractHooks, essentialHooks, customizeHooks] {
+    for list in [pathRules, include, requested, setupHooks, extractHooks, essentialHooks, customizeHooks] {
       writer.add(UInt64(list.count))
       for text in list { writer.add(text) }
     }
@@ -117,16 +126,19 @@ extension RootOrder {
     suite = reader.text()
     removes = reader.number() == 1
     isUnshared = reader.number() == 1
+    base = Int32(truncatingIfNeeded: reader.number())
     packages = reader.list { reader in
       let descriptor = Int32(truncatingIfNeeded: reader.number())
       let file = reader.text()
       let bits = reader.number()
       return Package(
-        descriptor: descriptor, file: file, isEssential: bits & 1 != 0, isAutomatic: bits & 2 != 0)
+        descriptor: descriptor, file: file, isEssential: bits & 1 != 0, isAutomatic: bits & 2 != 0,
+        priority: .init(rawValue: UInt8(truncatingIfNeeded: bits >> 2)))
     }
     files = reader.list { reader in File(path: reader.text(), bytes: reader.bytes()) }
     pathRules = reader.list { $0.text() }
     include = reader.list { $0.text() }
+    requested = reader.list { $0.text() }
     setupHooks = reader.list { $0.text() }
     extractHooks = reader.list { $0.text() }
     essentialHooks = reader.list { $0.text() }
