@@ -74,7 +74,7 @@ struct PackageRecipesTests {
     let folder = try TemporaryDirectory()
     let tools =
       try names(in: SchemaTests.package.appending("Sources")).filter { $0.hasPrefix("garboard") }
-      + ["garboard-build"]
+      + ["garboard-build", "garboard-cache"]
     // The programs themselves need not be built here.
     for tool in tools { try folder.write(tool, "") }
     let set = try RecipeSet(
