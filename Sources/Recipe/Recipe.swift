@@ -8,7 +8,7 @@ public struct Recipe: Sendable, Equatable {
   public var name: String
   /// What it is, for people; nil when the file says nothing.
   public var summary: String?
-  /// Where the file is, which relative paths start from, and where in it the recipe starts.
+  /// Where the file is, which relative paths start from, and where in it the name is.
   public var location: RecipeLocation
   /// The image's names, as `NAME:TAG`.
   public var tags: [String] = []

@@ -73,8 +73,11 @@ public struct RecipeSet: Sendable {
           let names = try listDirectory(folder.raw, shown: path.string)
           let suffix = Array(".yaml".utf8)
           let found = names.filter { $0.suffix(suffix.count) == suffix[...] && $0.first != UInt8(ascii: ".") }
-            .map { path.appending(String(decoding: $0, as: UTF8.self)) }
-            .filter { HostPath.kind(of: $0) == .file }
+            .map {
+              path.appending(FilePath(platformString: $0.map { CChar(bitPattern: $0) } + [0]).components)
+            }
+            // A link that leads nowhere is told when it is read.
+            .filter { HostPath.kind(of: $0) != .folder }
           if found.isEmpty { problems.add(RecipeError(nil, "there is no recipe (*.yaml) in \(path)")) }
           files += found
         } catch {

@@ -76,6 +76,7 @@ struct Variables {
       throw RecipeError(first ?? location, "this variable is made of itself")
     }
     if let definition = definitions[name] {
+      if definition.isNull { return "" }
       return try expand(definition, usedAt: use, within: stack + [name]).text
     }
     if Self.ofPlatform.contains(name) {

@@ -96,6 +96,18 @@ struct RecipeSetTests {
           "\(folder.path)/", with: ""))
   }
 
+  @Test("Of a folder, all *.yaml are read but hidden ones, and a link that leads nowhere is told")
+  func folders() throws {
+    let text = "name: x\nsource: {bootstrap: {suite: trixie}}\n"
+    try folder.write("a.yaml", text)
+    try folder.write(".b.yaml", "{")
+    try folder.write("c.yml", "{")
+    try makeDirectories(folder.appending("d.yaml"))
+    #expect(try load().recipes.map(\.name) == ["x"])
+    try Tool.check("ln", ["-s", "nowhere", folder.appending("e.yaml").string])
+    #expect(try error { _ = try load() } == "can't open e.yaml: No such file or directory")
+  }
+
   @Test("What is no text, and what is too large, is refused at its place")
   func bytes() throws {
     let cases: [([UInt8], String)] = [
