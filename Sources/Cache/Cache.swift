@@ -64,7 +64,7 @@ public final class Cache: Sendable {
 
   /// Begins a blob.
   public func beginBlob() throws -> NewBlob {
-    NewBlob(self, try AtomicFile(CacheFolder.blobs.path(in: directory).appending("new")))
+    NewBlob(self, try GrowingFile(CacheFolder.blobs.path(in: directory).appending("new")))
   }
 
   // MARK: Records

@@ -72,7 +72,9 @@ struct PackageRecipesTests {
   @Test("All are read, and have tags, budgets and what they need")
   func all() throws {
     let folder = try TemporaryDirectory()
-    let tools = try names(in: SchemaTests.package.appending("Sources")).filter { $0.hasPrefix("garboard") }
+    let tools =
+      try names(in: SchemaTests.package.appending("Sources")).filter { $0.hasPrefix("garboard") }
+      + ["garboard-build", "garboard-cache"]
     // The programs themselves need not be built here.
     for tool in tools { try folder.write(tool, "") }
     let set = try RecipeSet(
