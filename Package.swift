@@ -88,15 +88,21 @@ let package = Package(
       ]),
     module(
       "SizeReport", ["Image", "OCI", "Debian", "Rootfs", "Archive", "Codec", "Digest", "Posix", system]),
-    module("CacheContents", ["Cache", "Debian", "Archive", "Codec", "Digest", "Posix", system]),
-    module(
-      "Bootstrap", ["Cache", "Debian", "Fetch", "Rootfs", "Archive", "Codec", "Digest", "Posix", system]),
     module(
       "Recipe",
       [
         "CYAML", "Bootstrap", "Scratch", "Squash", "SizeReport", "Image", "OCI", "Dockerfile", "Rootfs",
         "Codec", "Posix", "Spelling", system,
       ]),
+    module(
+      "ImageBuild",
+      [
+        "Recipe", "Bootstrap", "Scratch", "SizeReport", "Image", "Fetch", "Cache", "Dockerfile", "Debian",
+        "OCI", "Digest", "Posix", system,
+      ]),
+    module("CacheContents", ["Cache", "Debian", "Archive", "Codec", "Digest", "Posix", system]),
+    module(
+      "Bootstrap", ["Cache", "Debian", "Fetch", "Rootfs", "Archive", "Codec", "Digest", "Posix", system]),
 
     // Floor 4: the command lines.
     module(
@@ -133,6 +139,8 @@ let package = Package(
         "SizeReport",
       ]),
 
+    tool(
+      "garboard-build", ["ImageBuild", "Recipe", "Cache", "Image", "OCI", "Digest", "Posix"]),
     tool("garboard-cache", ["CacheContents", "OCI", "Posix"]),
     tool("garboard-copy", ["Image", "OCI", "Codec", "Digest", "Posix"]),
 
@@ -165,6 +173,9 @@ let package = Package(
     tests("FetchTests", ["Fetch", "Posix"]),
     tests("RegistryTests", ["Registry", "Fetch", "Image", "OCI", "Digest", "Posix", system]),
     tests("BootstrapTests", ["Bootstrap", "Debian", "Digest", "Fetch", "Archive", "Posix", "Rootfs"]),
+    tests(
+      "ImageBuildTests",
+      ["ImageBuild", "Recipe", "Cache", "Image", "OCI", "Digest", "Posix", system]),
     tests("RecipeTests", ["Recipe", "OCI", "Posix", system]),
     tests("SizeReportTests", ["SizeReport", "Image", "OCI", "Rootfs", "Archive", "Digest", "Posix", system]),
     tests(

@@ -11,11 +11,11 @@ private let floors: [Set<String>] = [
   ["Rootfs", "OCI", "Debian", "Dockerfile", "Cache", "ELF"],
   [
     "Image", "Fetch", "SizeReport", "Bootstrap", "Squash", "ContextBuild", "SBOM", "Scratch", "Registry",
-    "Recipe", "CacheContents",
+    "Recipe", "ImageBuild", "CacheContents",
   ],
   [
     "CommandSupport", "garboard", "garboard-import", "garboard-bootstrap", "garboard-report",
-    "garboard-squash", "garboard-scratch", "garboard-copy", "garboard-cache",
+    "garboard-squash", "garboard-scratch", "garboard-copy", "garboard-build", "garboard-cache",
   ],
 ]
 
@@ -31,6 +31,7 @@ private let sameFloor: [String: Set<String>] = [
   "Registry": ["Image", "Fetch"],
   "SBOM": ["Image"],
   "Recipe": ["Image", "Bootstrap", "Scratch", "Squash", "SizeReport"],
+  "ImageBuild": ["Recipe", "Bootstrap", "Scratch", "SizeReport", "Image", "Fetch"],
   "garboard": ["CommandSupport"],
   "garboard-import": ["CommandSupport"],
   "garboard-bootstrap": ["CommandSupport"],
@@ -38,6 +39,7 @@ private let sameFloor: [String: Set<String>] = [
   "garboard-squash": ["CommandSupport"],
   "garboard-scratch": ["CommandSupport"],
   "garboard-copy": ["CommandSupport"],
+  "garboard-build": ["CommandSupport"],
   "garboard-cache": ["CommandSupport"],
 ]
 
