@@ -88,9 +88,6 @@ let package = Package(
       ]),
     module(
       "SizeReport", ["Image", "OCI", "Debian", "Rootfs", "Archive", "Codec", "Digest", "Posix", system]),
-    module("CacheContents", ["Cache", "Debian", "Archive", "Codec", "Digest", "Posix", system]),
-    module(
-      "Bootstrap", ["Cache", "Debian", "Fetch", "Rootfs", "Archive", "Codec", "Digest", "Posix", system]),
     module(
       "Recipe",
       [
@@ -103,6 +100,9 @@ let package = Package(
         "Recipe", "Bootstrap", "Scratch", "SizeReport", "Image", "Fetch", "Cache", "Dockerfile", "Debian",
         "OCI", "Digest", "Posix", system,
       ]),
+    module("CacheContents", ["Cache", "Debian", "Archive", "Codec", "Digest", "Posix", system]),
+    module(
+      "Bootstrap", ["Cache", "Debian", "Fetch", "Rootfs", "Archive", "Codec", "Digest", "Posix", system]),
 
     // Floor 4: the command lines.
     module(
