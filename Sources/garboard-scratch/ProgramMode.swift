@@ -81,7 +81,8 @@ struct ProgramMode {
     guard let location = options.base else { return nil }
     if let plain = destinations.first(where: { $0.plainPath != nil }) {
       throw ValidationError(
-        "\(plain) holds a whole tree, and not a layer on a base: make an image, and that of it by garboard-squash.")
+        "\(plain) holds a whole tree, and not a layer on a base: make an image, and that of it by garboard-squash."
+      )
     }
     let tree = ScratchBase(temporaryDirectory: temporaryDirectory())
     let base = try BaseImage(

@@ -8,7 +8,8 @@ import SystemPackage
 struct ProgramOptions: ParsableArguments {
   @Option(
     help: ArgumentHelp(
-      "Put all this on top of an image, as one layer more; then no program need be named.", valueName: "image"),
+      "Put all this on top of an image, as one layer more; then no program need be named.", valueName: "image"
+    ),
     completion: .file())
   var base: String?
 
