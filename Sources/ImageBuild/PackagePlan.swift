@@ -79,7 +79,6 @@ final class PackagePlans: Sendable {
     defer { withExtendedLifetime(lock) {} }
     if let plan = try find(cacheKey, mirrors) { return plan }
     if let base = request.base { try materialise(base) }
-    observer.tell(.planning(image: image, stage: stage))
     let work = try store.folder.makeStageFolder()
     defer { try? removeTree(work) }
     let file = work.appending("packages.lock")
@@ -88,7 +87,8 @@ final class PackagePlans: Sendable {
     // Nothing is written to it.
     line.groups.append([Word(request.suite), Word("-")] + request.mirrors)
     _ = try slots.run(memory: 256 << 20) {
-      try tools.run(line, in: folder) { observer.tell(.line(image: image, $0)) }
+      observer.tell(.planning(image: image, stage: stage))
+      return try tools.run(line, in: folder) { observer.tell(.line(image: image, $0)) }
     }
     let made = try PlanLock.read(file)
     let plan = PackagePlan(

@@ -43,13 +43,12 @@ struct StageRun: Sendable {
     // Somebody else may have made it meanwhile.
     if case .result(let result) = try context.store.find(key) { return try found(result, report) }
     let reason = try reason(key)
-    let start = ContinuousClock.now
-    let (result, lines) = try make(key, reason)
+    let (result, lines, duration) = try make(key, reason)
     try context.store.setHistory(prepared.key, historyName)
     report.status = .built
     report.reason = reason
     report.commands = lines
-    report.duration = ContinuousClock.now - start
+    report.duration = duration
     report.digest = result.digest
     report.isKept = !result.marks.isEmpty
     context.observer.tell(.finished(image: label, stage: stage.name, duration: report.duration))
@@ -85,9 +84,10 @@ struct StageRun: Sendable {
     return BuildReason(from: history, to: prepared.key) { context.fingerprints.listing($0) }
   }
 
-  private func make(_ key: CacheKey, _ reason: BuildReason) throws -> (StageResult, [String]) {
+  private func make(_ key: CacheKey, _ reason: BuildReason) throws -> (StageResult, [String], Duration) {
     for input in prepared.inputs { try layouts.ensure(input) }
     return try context.slots.run(memory: prepared.memory) {
+      let start = ContinuousClock.now
       let work = try context.folder.makeStageFolder()
       defer { if !Ending.isUnderway { try? removeTree(work) } }
       let shown = try commandLines(work)
@@ -104,7 +104,7 @@ struct StageRun: Sendable {
       for layer in prepared.inputs.flatMap(\.layers) { known[layer.digest] = layer }
       let result = try context.store.take(work.appending("out"), told: output, known: known)
       if !result.marks.isEmpty { try context.store.keep(result, under: key) }
-      return (result, shown)
+      return (result, shown, ContinuousClock.now - start)
     }
   }
 

@@ -86,6 +86,25 @@ struct BuildSourcesTests {
     #expect(try fixture.build("taken").built == [])
   }
 
+  @Test("What programs need is added to an image; the layers below stay as they are")
+  func extras() throws {
+    let fixture = try BuildFixture()
+    try fixture.write("program", "source: {scratch: {files: [\"/bin/busybox:/bin/busybox\"]}}")
+    try fixture.write(
+      "more",
+      "source: {recipe: program}\nsteps: [{extras: {certificates: true, tmp: true, user: \"app:7:8\"}}]")
+    let run = try fixture.build("--all")
+    #expect(run.built.contains("more/extras"))
+    #expect(run.layers("more").count == 2)
+    #expect(run.layers("more").first == run.layers("program").first)
+    let images = try verify(
+      image: "oci-archive:\(fixture.output("more"))", running: .command(["/bin/busybox", "id", "-g"]))
+    #expect(images[0].output == "8\n")
+    #expect(images[0].tree.lines.contains { $0.path == "etc/ssl/certs/ca-certificates.crt" })
+    _ = try fixture.build("--all")
+    #expect(try fixture.build("--all").built == [])
+  }
+
   @Test("The same inputs give the same files in another folder, at another time, with another umask")
   func reproducible() throws {
     var sums: [String] = []
