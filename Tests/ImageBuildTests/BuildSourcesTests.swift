@@ -105,6 +105,41 @@ struct BuildSourcesTests {
     #expect(try fixture.build("--all").built == [])
   }
 
+  @Test("Hooks run in the recipe's folder; what they read is named by inputs; another engine gets no lock")
+  func hooks() throws {
+    let fixture = try BuildFixture()
+    try fixture.write(
+      "hooked",
+      """
+      source:
+        bootstrap:
+          suite: trixie
+          variant: extract
+          engine: mmdebstrap
+          include: [alpha]
+          mirrors: ["deb [signed-by=\(fixture.folder.appending("key.asc"))] \(fixture.server.url) trixie main"]
+          hooks: {extract: ['cat app/one >"$1/from-hook"']}
+      inputs: [app]
+      """)
+    // apt's own user reads the key.
+    try Tool.check("chmod", ["711", fixture.folder.path.string])
+    _ = try fixture.build("hooked")
+    func text() throws -> String {
+      let images = try verify(image: "oci-archive:\(fixture.output("hooked"))", running: .nothing)
+      let line = try #require(images[0].tree.lines.first { $0.path == "from-hook" })
+      return "\(line)"
+    }
+    let first = try text()
+    #expect(try fixture.build("hooked").built == [])
+    try fixture.folder.write("recipes/app/one", "another text\n")
+    let second = try fixture.build("hooked")
+    #expect(second.reasons("hooked/bootstrap") == ["app changed (one)"])
+    #expect(try text() != first)
+    // What only it could tell of packages is told all the same.
+    try fixture.serve(BuildFixture.packages(alpha: "2"))
+    #expect(try fixture.build("hooked").reasons("hooked/bootstrap") == ["packages changed: alpha 1 -> 2"])
+  }
+
   @Test("The same inputs give the same files in another folder, at another time, with another umask")
   func reproducible() throws {
     var sums: [String] = []
