@@ -46,6 +46,9 @@ public struct BootstrapRequest: Sendable {
     /// After all else, before the clean-up.
     public var customize: [String] = []
 
+    /// All of them, in the order in which they run.
+    var inOrder: [String] { setup + extract + essential + customize }
+
     /// No hooks.
     public init() {}
   }

@@ -27,6 +27,7 @@ public struct DebootstrapEngine: Engine {
     }
     try refuse("setup hooks", !request.hooks.setup.isEmpty)
     try refuse("extract hooks", !request.hooks.extract.isEmpty)
+    try refuse("special hooks", !SpecialHook.all(request.hooks.inOrder).isEmpty)
     try refuse("--aptopt", !request.aptOptions.isEmpty)
     try refuse("--dpkgopt", !request.dpkgOptions.isEmpty)
     try refuse("mode unshare", request.mode == .unshare)

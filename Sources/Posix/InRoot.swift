@@ -9,11 +9,31 @@ import SystemPackage
 public func openDirectory(
   inRoot root: Int32, _ path: [UInt8], shown: @autoclosure () -> String
 ) throws(PosixError) -> Descriptor {
-  let flags = UInt64(O_RDONLY | O_DIRECTORY | O_CLOEXEC)
-  let path = path.isEmpty ? [0x2e] : path
+  try open(root, path.isEmpty ? [0x2e] : path, O_RDONLY | O_DIRECTORY, 0, shown())
+}
+
+/// Opens a file for reading in the same way.
+public func openFile(
+  inRoot root: Int32, _ path: [UInt8], shown: @autoclosure () -> String
+) throws(PosixError) -> Descriptor {
+  try open(root, path, O_RDONLY | O_NOCTTY | O_NONBLOCK, 0, shown())
+}
+
+/// Opens a file for writing in the same way: emptied, or made with these permissions.
+public func createFile(
+  inRoot root: Int32, _ path: [UInt8], permissions: UInt32, shown: @autoclosure () -> String
+) throws(PosixError) -> Descriptor {
+  try open(root, path, O_WRONLY | O_CREAT | O_TRUNC | O_NOCTTY | O_NONBLOCK, permissions, shown())
+}
+
+private func open(
+  _ root: Int32, _ path: [UInt8], _ flags: Int32, _ permissions: UInt32, _ shown: @autoclosure () -> String
+) throws(PosixError) -> Descriptor {
   while true {
     let raw = path.withName {
-      garboard_openat2(root, $0, flags, 0, GARBOARD_RESOLVE_IN_ROOT | GARBOARD_RESOLVE_NO_MAGICLINKS)
+      garboard_openat2(
+        root, $0, UInt64(flags | O_CLOEXEC), UInt64(permissions),
+        GARBOARD_RESOLVE_IN_ROOT | GARBOARD_RESOLVE_NO_MAGICLINKS)
     }
     if raw >= 0 { return Descriptor(owning: raw) }
     // EAGAIN: something was renamed meanwhile.

@@ -23,6 +23,8 @@ public final class DirectoryScan: EntrySource {
     /// entry in any case. With a filter, what it drops needn't be read:
     /// `{ filter.verdict($0, .directory) != .drop }`.
     public var enters: (_ directory: EntryPath) -> Bool = { _ in true }
+    /// The one name in the directory that is looked at, with all that is below it; every name when nil.
+    public var only: [UInt8]?
     /// Hears about what was left out.
     public var notice: (ScanNotice) -> Void = { _ in }
 
@@ -82,7 +84,10 @@ public final class DirectoryScan: EntrySource {
     }
     while let level = levels.last {
       if level.names == nil {
-        level.names = try listDirectory(level.relative.directory, shown: display(level.path)).reversed()
+        level.names =
+          if let only = options.only, level.path.isRoot { [only] } else {
+            try listDirectory(level.relative.directory, shown: display(level.path)).reversed()
+          }
       }
       if let name = level.names?.popLast() {
         if let entry = try entry(name, in: level) { return entry }

@@ -31,6 +31,9 @@ struct GarboardBootstrap: GarboardTool {
       "Which packages an image would have, and why; the list is kept",
       "garboard-bootstrap --simulate --variant important --include nginx --lock trixie.lock trixie"),
     Example(
+      "Packages on top of an image, as one layer more",
+      "garboard-bootstrap --base debian-trixie.oci.tar --include curl trixie curl.oci.tar"),
+    Example(
       "By debootstrap, with a command run in it before it is packed",
       "garboard-bootstrap --engine debootstrap --customize-hook 'touch \"$1/etc/made-here\"' trixie t.oci.tar"
     ),

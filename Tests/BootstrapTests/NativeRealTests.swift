@@ -56,6 +56,98 @@ extension EngineTests {
       #expect(differences.contains { $0.hasPrefix("+ var/lib/dpkg/info/nginx.list") })
     }
 
+    @Test func `special hooks and overridden owners are as with mmdebstrap`() throws {
+      let archive = try DebianArchive(packages: [
+        .init(
+          "garboard-overrides",
+          files: [
+            ("usr/share/over/file", "f"), ("usr/share/over/other", "o"), ("usr/share/under/file", "u"),
+          ],
+          scripts: [
+            (
+              "preinst",
+              """
+              #!/bin/sh
+              set -e
+              dpkg-statoverride --add games daemon 4750 /usr/share/over/file
+              dpkg-statoverride --add '#77' mail 2770 /usr/share/under
+
+              """
+            )
+          ])
+      ])
+      let outside = try TemporaryDirectory()
+      _ = outside.path.withPlatformString { chmod($0, 0o777) }
+      for name in ["in/a dir/sub", "sync/etc"] { try makeDirectories(outside.appending(name)) }
+      try outside.write("in/a dir/one", "1")
+      try outside.write("sync/etc/synced", "s")
+      try outside.write("up", "u")
+      let (here, inside) = ("'\(outside.path)'", outside.path.string)
+      try Tool.check(
+        "sh",
+        [
+          "-c",
+          """
+          cd "$0" && ln 'in/a dir/one' 'in/a dir/sub/two' && ln -s one 'in/a dir/link'
+          chmod 4711 'in/a dir/one' && tar cf t.tar -C in .
+          find . -exec touch -hd 2001-01-01 {} +
+          """, inside,
+        ])
+      var request = try request(.essential, ["garboard-overrides"])
+      let lines = try Bootstrapper(request, engine: MmdebstrapEngine()).mirrors().sources
+        .flatMap { $0.lines() ?? [] }
+      request.mirrors =
+        lines
+        + ["deb [signed-by=\(archive.keyring)] copy:\(archive.folder) \(archive.suite) main"]
+      request.hooks.setup = ["copy-in \(here)/in/a\\ dir /var"]
+      request.hooks.extract = ["upload \(here)/up /etc/up", "sync-in \(here)/sync /"]
+      request.hooks.essential = ["tar-in \(here)/t.tar /srv", "copy-in \(here)/up \"\(inside)/in\" /lib"]
+      func tree(_ engine: any Engine, _ name: String) throws -> TreeListing {
+        request.hooks.customize = [
+          "copy-out /lib/os-release /etc/dpkg \(here)/\(name)/copied",
+          "download /etc/debian_version \(here)/\(name)/version",
+          "test -s \(inside)/\(name)/version && echo seen > \"$1/seen\"",
+          "tar-out /etc/dpkg \(here)/\(name)/some.tar", "sync-out /etc/dpkg \(here)/\(name)/synced",
+        ]
+        return try self.tree(request, engine)
+      }
+      let theirs = try tree(MmdebstrapEngine(), "theirs")
+      let ours = try tree(try nativeEngine(.memory), "ours")
+      #expect(theirs.differences(ours, ignoring: .directoryTimes) == [])
+      for name in ["theirs", "ours"] {
+        try Tool.check(
+          "sh",
+          [
+            "-c", "cd \"$0\" && mkdir some && tar xf some.tar -C some && rm some.tar",
+            outside.appending(name).string,
+          ])
+      }
+      #expect(
+        try Tool.run("diff", ["-r", "--no-dereference", "theirs", "ours"], in: outside.path).text == "")
+      #expect(
+        try Tool.check("ls", [outside.appending("ours").string]).text == "copied\nsome\nsynced\nversion\n")
+      #expect(try leftovers() == [])
+    }
+
+    @Test func `a special hook that can't be done is named, with its reason`() throws {
+      var request = try request(.essential)
+      func message(_ hook: String) throws -> String {
+        request.hooks.setup = [hook]
+        do {
+          _ = try tree(request, try nativeEngine())
+        } catch let error as BootstrapError {
+          return error.description
+        }
+        return ""
+      }
+      let absent = try message("copy-in /garboard/none /var")
+      #expect(absent.contains("the hook copy-in failed: ") && absent.contains("/garboard/none"), "\(absent)")
+      let target = try message("upload /etc/passwd /none/x")
+      #expect(target.contains("the hook upload failed: ") && target.contains("/none/x"), "\(target)")
+      #expect(try message("download /etc/passwd").contains("it takes what is read, and where it goes"))
+      #expect(try leftovers() == [])
+    }
+
     @Test func `a script that fails is named, with what it said, and nothing is left`() throws {
       let archive = try DebianArchive(packages: [
         .init(

@@ -26,6 +26,12 @@ public final class AptOracle: Sendable {
     try update(["deb [trusted=yes] file:\(folder.appending("archive")) ./"])
   }
 
+  /// Takes packages for installed: dpkg's status file and apt's `extended_states`.
+  public func setInstalled(status: [UInt8], states: [UInt8]) throws {
+    try folder.write("status", status)
+    try folder.write("extended", states)
+  }
+
   private func prepare() throws {
     for name in ["state/lists/partial", "cache/archives/partial", "archive", "etc"] {
       try makeDirectories(folder.appending(name))
@@ -76,5 +82,28 @@ public final class AptOracle: Sendable {
       let words = line.split(separator: " ")
       return "\(words[1])=\(words[2].drop { $0 == "(" })"
     }.sorted()
+  }
+
+  /// What `apt-get install` would do one after the other, as `Inst name` and `Conf name`, up to the last
+  /// package that it unpacks; nil when it refuses.
+  public func steps(_ words: [String]) throws -> [String]? {
+    let result = try Tool.run(
+      "apt-get",
+      // A cache made without the option would have apt itself for essential.
+      [
+        "-s", "-y", "-opkgCacheGen::ForceEssential=,", "-oDir::Cache::pkgcache=",
+        "-oDir::Cache::srcpkgcache=",
+      ]
+        + ["install"] + words, environment: settings)
+    if !result.status.isSuccess { return nil }
+    let steps = result.text.split(separator: "\n").filter { $0.hasPrefix("Inst ") || $0.hasPrefix("Conf ") }
+    let end = steps.lastIndex { $0.hasPrefix("Inst ") }.map { $0 + 1 } ?? 0
+    return steps[..<end].map { $0.split(separator: " ")[..<2].joined(separator: " ") }
+  }
+
+  /// The paragraphs of the packages of these names in what apt has fetched, the newest of each.
+  public func paragraphs(_ names: [String]) throws -> [String] {
+    let shown = try Tool.check("apt-cache", ["show", "--no-all-versions"] + names, environment: settings).text
+    return shown.split(separator: "\n\n").map { String($0) + "\n" }
   }
 }

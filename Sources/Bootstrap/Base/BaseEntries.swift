@@ -81,15 +81,26 @@ extension DpkgDatabase {
       }
       if part.path.hasSuffix("/info/format") { continue }
       if part.path == "var/lib/dpkg/status" {
-        var stanzas = (BasePackages.paragraphs(before) + BasePackages.paragraphs(bytes)).map(Array.init)
-        stanzas.sort { $0.lexicographicallyPrecedes($1) }
-        part.content = .file(stanzas.flatMap { $0 + ($0.last == 0x0a ? [] : [0x0a]) + [0x0a] })
+        part.content = .file(try joined(before, bytes))
       } else if part.path.hasPrefix("var/lib/dpkg/triggers/") {
         part.content = .file(before + bytes)
       }
       parts.append(part)
     }
     return parts
+  }
+
+  /// Two status files as one, in the order of the names that `info` has for packages.
+  private static func joined(_ before: [UInt8], _ added: [UInt8]) throws -> [UInt8] {
+    var stanzas: [(name: String, text: [UInt8])] = []
+    for paragraph in BasePackages.paragraphs(before) + BasePackages.paragraphs(added) {
+      try BasePackages.fields(paragraph, ["Package", "Multi-Arch", "Architecture"], "status") { values in
+        let name = values[1] == "same" ? "\(values[0]):\(values[2])" : values[0]
+        stanzas.append((name, Array(paragraph)))
+      }
+    }
+    stanzas.sort { $0.name < $1.name }
+    return stanzas.flatMap { $0.text + ($0.text.last == 0x0a ? [] : [0x0a]) + [0x0a] }
   }
 
   /// What images without dpkg have of their packages.

@@ -153,8 +153,10 @@ final class RootAddition {
     let path = root.appending("var/lib/apt/extended_states")
     guard fileExists(root.appending("var/lib/apt")) else { return }
     let before = fileExists(path) ? try readHostFile(path) : []
+    // As apt-get install: what gets a newer version at the same time stays automatic.
+    let requested = Set(order.requested).subtracting(packages.map(\.control.name))
     let text = try AptStates.text(
-      before, adding: packages.filter(\.isAutomatic).map(\.control.name), requested: Set(order.requested),
+      before, adding: packages.filter(\.isAutomatic).map(\.control.name), requested: requested,
       order.architecture)
     if text == before { return }
     _ = path.withPlatformString { unlink($0) }

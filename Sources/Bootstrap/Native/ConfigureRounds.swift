@@ -18,7 +18,7 @@ struct ConfigureRounds {
   private var isLooping: [Bool]
   private var rounds: [Round] = []
   /// How many steps may still be taken: circles in circles could take for ever.
-  private var patience = 1_000_000
+  private var patience = 100_000
 
   private init(_ graph: InstallationGraph) {
     self.graph = graph

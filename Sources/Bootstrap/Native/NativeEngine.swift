@@ -96,12 +96,12 @@ public struct NativeEngine: Engine {
   /// All variants.
   public func check(_ request: BootstrapRequest) throws(BootstrapError) {
     if request.variant == .extract {
-      let hooks = request.hooks
-      if !(hooks.setup + hooks.extract + hooks.essential + hooks.customize).isEmpty {
+      if !request.hooks.inOrder.isEmpty {
         throw .unsupported(engine: name, what: "hooks in the variant extract", instead: "mmdebstrap")
       }
       return
     }
+    _ = try SpecialHook.all(request.hooks.inOrder)
     if request.mode == .root, geteuid() != 0 { throw .needsRoot(engine: "native in mode root") }
     if isUnshared(request), Command.find("newuidmap") == nil {
       throw .missingProgram("newuidmap", package: "uidmap")
@@ -138,6 +138,8 @@ public struct NativeEngine: Engine {
     order.extractHooks = job.request.hooks.extract
     order.essentialHooks = job.request.hooks.essential
     order.customizeHooks = job.request.hooks.customize
+    let outside = try HookOutside(SpecialHook.all(job.request.hooks.inOrder))
+    order.transferEnds = outside.others
     if job.request.variant == .extract {
       let entries = try ExtractedEntries(order, temporary: job.folder)
       defer { withExtendedLifetime(files) {} }
@@ -152,13 +154,14 @@ public struct NativeEngine: Engine {
     var pipe = try Pipe()
     let writer = pipe.takeWriter()
     var command = try command(order, job)
-    command.inherited = order.packages.map(\.descriptor)
+    command.inherited = order.packages.map(\.descriptor) + order.transferEnds
     let input = try Self.file(of: order, in: job.folder)
     command.input = .descriptor(input.raw)
     command.output = .descriptor(writer.raw)
     let log = EngineLog(program: name, onLine: job.observer.line, onPhase: job.observer.phase)
     let process = try EngineProcess(command, log: log, capturesOutput: false)
     _ = consume writer
+    outside.start()
     withExtendedLifetime(files) {}
     let tar = TarStream(pipe.takeReader(), process: process, log: log)
     do {

@@ -76,7 +76,8 @@ struct PackageControl: Sendable {
   /// An installed package by its paragraph of dpkg's `status`, without its files.
   init(installed paragraph: [UInt8]) throws { try self.init(paragraph, files: [], file: "status") }
 
-  private init(_ text: [UInt8], files: [File], file: String) throws {
+  /// Reads the text of `control`.
+  init(_ text: [UInt8], files: [File], file: String) throws {
     self.files = files
     self.control = Self.trimmed(text)
     var fields = ControlParagraph()

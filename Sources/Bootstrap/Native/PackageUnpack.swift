@@ -33,6 +33,7 @@ final class PackageUnpack {
   struct Rules: Sendable {
     var paths = PathRules()
     var diversions = Diversions()
+    var overrides = StatOverrides()
     /// Paths that triggers watch, from `/`.
     var watched: Set<[UInt8]> = []
     /// The first packages lie as they will be installed; later ones have their configuration files beside
@@ -89,6 +90,7 @@ final class PackageUnpack {
     _ result: inout UnpackedPackage
   ) throws {
     let path = entry.path.bytes
+    let entry = rules.overrides.applied(to: entry, at: path)
     let full = [0x2f] + path
     let mayHold = entry.kind == .directory || entry.kind == .symlink
     if !path.isEmpty, rules.paths.leavesOut(full, mayHoldOthers: mayHold) { return }

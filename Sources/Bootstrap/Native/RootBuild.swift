@@ -17,6 +17,7 @@ final class RootBuild {
   let log: RootLog
   private let claims = TreeClaims()
   private var scripts: PackageScripts
+  private let transfers: HookInside
   private var packages: [NativePackage] = []
   private var ahead = DataAhead([], jobs: 0)
 
@@ -26,6 +27,7 @@ final class RootBuild {
     // A directory of the user outside is not root's inside, but what is made in it is.
     root = order.storage == .disk ? FilePath(order.root).appending("tree") : FilePath(order.root)
     scripts = PackageScripts(root: root, order: order, log: log)
+    transfers = HookInside(root: root, ends: order.transferEnds)
   }
 
   /// Makes the tree.
@@ -95,6 +97,9 @@ final class RootBuild {
     rules.paths = order.rules
     rules.isFirstRound = isFirstRound
     rules.diversions = Diversions(try database.read("diversions"))
+    rules.overrides = StatOverrides(
+      try database.read("statoverride"), passwd: try readIfThere("etc/passwd"),
+      group: try readIfThere("etc/group"))
     if !isFirstRound { rules.watched = try database.watchedPaths() }
     let directory = try openFile(root, .directory)
     let raw = directory.raw
@@ -128,6 +133,11 @@ final class RootBuild {
     }
   }
 
+  private func readIfThere(_ name: String) throws(BootstrapError) -> [UInt8] {
+    let path = root.pushing(FilePath(name))
+    return fileExists(path) ? try readHostFile(path) : []
+  }
+
   /// Owners and modes of directories, which several packages may have.
   private func finishDirectories(_ raw: Int32) throws {
     for (path, wanted) in claims.takeDirectories() {
@@ -155,6 +165,10 @@ final class RootBuild {
   func hooks(_ hooks: [String], _ stage: String) throws {
     for hook in hooks {
       log.phase("running the \(stage) hook")
+      if let special = try SpecialHook(hook) {
+        try transfers.run(special)
+        continue
+      }
       var command = Command("/bin/sh", ["-c", hook, "exec", root.string])
       if !hook.utf8.contains(where: { !Self.isPlain($0) }), let program = Self.program(hook) {
         command = Command(program, [root.string])

@@ -60,6 +60,8 @@ struct RootOrder: Sendable, Equatable {
   var extractHooks: [String] = []
   var essentialHooks: [String] = []
   var customizeHooks: [String] = []
+  /// The ends of the pipes that special hooks need: `HookOutside.others`.
+  var transferEnds: [Int32] = []
 
   init(root: String, epoch: Int64, jobs: UInt32, architecture: String, suite: String) {
     self.root = root
@@ -111,6 +113,8 @@ extension RootOrder {
       writer.add(UInt64(list.count))
       for text in list { writer.add(text) }
     }
+    writer.add(UInt64(transferEnds.count))
+    for end in transferEnds { writer.add(UInt64(UInt32(bitPattern: end))) }
     return writer.bytes
   }
 
@@ -143,6 +147,7 @@ extension RootOrder {
     extractHooks = reader.list { $0.text() }
     essentialHooks = reader.list { $0.text() }
     customizeHooks = reader.list { $0.text() }
+    transferEnds = reader.list { Int32(truncatingIfNeeded: $0.number()) }
     if !reader.isComplete { return nil }
   }
 }

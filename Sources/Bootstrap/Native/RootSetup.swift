@@ -285,11 +285,9 @@ enum AptStates {
     for paragraph in BasePackages.paragraphs(before) {
       try BasePackages.fields(paragraph, ["Package"], "extended_states") { values in
         known.insert(values[0])
-        for line in paragraph.split(separator: 0x0a) {
-          let isMark = requested.contains(values[0]) && line.starts(with: Array("Auto-Installed:".utf8))
-          text += isMark ? Array("Auto-Installed: 0".utf8) : Array(line)
-          text.append(0x0a)
-        }
+        if requested.contains(values[0]) { return }
+        text += paragraph
+        if text.last != 0x0a { text.append(0x0a) }
         text.append(0x0a)
       }
     }
