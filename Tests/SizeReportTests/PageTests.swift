@@ -19,7 +19,7 @@ struct PageTests {
     }
     tar.add("etc/\(Self.odd)", data: String(repeating: "y", count: 30_000))
     tar.add("empty")
-    for number in 1...300 { tar.add("small/\(number)", data: "z") }
+    for number in 1...400 { tar.add("small/\(number)", data: "z") }
     return tar
   }
 
@@ -31,7 +31,7 @@ struct PageTests {
     #expect(tiles.reduce(0) { $0 + $1.bytes } == report.totals.bytes)
     #expect(tiles.reduce(0) { $0 + $1.files } == Int(report.totals.files) - 1)
     // What is too small to be seen is together.
-    #expect(tiles.contains { "\($0.path)" == "small" && $0.files == 300 && $0.bytes == 300 })
+    #expect(tiles.contains { "\($0.path)" == "small" && $0.files == 400 && $0.bytes == 400 })
     for (index, tile) in tiles.enumerated() {
       let place = tile.place
       #expect(abs(place.width * place.height - Double(tile.bytes) / total) < 1e-9)
