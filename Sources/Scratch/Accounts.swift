@@ -20,6 +20,12 @@ struct Accounts {
     }
     add("root:x:0:0:root:/root:\(shell)", to: &users)
     add("root:x:0:", to: &groups)
+    if let user, let known = try record(user.name, in: Self.users), known.count > 3,
+      known[2] != "\(user.user)" || known[3] != "\(user.group)"
+    {
+      throw ScratchError.conflict(
+        "the user \(user.name)", problem: "is there already, as \(known[2]):\(known[3])")
+    }
     if let user {
       let home = user.name == "root" ? "/root" : "/home/\(user.name)"
       add("\(user.name):x:\(user.user):\(user.group):\(user.name):\(home):\(shell)", to: &users)

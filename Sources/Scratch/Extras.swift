@@ -19,7 +19,18 @@ struct Extras {
   ]
 
   /// Puts the bundle of certificates, and the name by which OpenSSL looks for it.
-  func addCertificates() throws {
+  ///
+  /// - Parameter ownFirst: whether the certificates of the image below come before those of the root.
+  func addCertificates(ownFirst: Bool) throws {
+    let name = Self.bundles[0]
+    if ownFirst, tree.isBelow(try EntryPath(name)) { return }
+    if ownFirst, let bundle = try BaseCertificates(tree).bundle() {
+      try tree.put(
+        Entry(try EntryPath(name), .file, mode: 0o644, size: UInt64(bundle.count)), .bytes(bundle))
+      let link = try EntryPath("usr/lib/ssl/cert.pem")
+      if tree.resolve(link.bytes) == nil { try tree.put(link, linkTo: Array("/\(name)".utf8)) }
+      return
+    }
     for bundle in Self.bundles {
       guard let found = try root.file(Array(bundle.utf8)) else { continue }
       try tree.put(found, of: root)

@@ -10,19 +10,33 @@ final class ImageTree {
     case bytes([UInt8])
     case file(SourceTree, EntryPath)
     case stored(Spool, offset: UInt64)
+    case below(ScratchBase, LayerStack.FileID)
   }
 
   /// An entry with its data.
   struct Piece {
     var entry: Entry
     var content = Content.none
+    /// Whether the image below has it, and it is as it was there.
+    var isBelow = false
   }
 
   private(set) var pieces: [EntryPath: Piece] = [:]
 
   private static let linkLimit = 40
 
+  /// The tree of nothing, or of the image that it lies on.
+  init(on base: ScratchBase? = nil) {
+    base?.forEach { entry, file in
+      pieces[entry.path] = Piece(
+        entry: entry, content: file.flatMap { file in base.map { .below($0, file) } } ?? .none, isBelow: true)
+    }
+  }
+
   subscript(_ path: EntryPath) -> Piece? { pieces[path] }
+
+  /// Whether a path leads to something that the image below has.
+  func isBelow(_ path: EntryPath) -> Bool { resolve(path.bytes).flatMap { pieces[$0]?.isBelow } ?? false }
 
   /// Puts an entry at its path, following symlinks of the image above it, and makes the folders that are missing.
   ///
@@ -60,8 +74,10 @@ final class ImageTree {
     try put(entry)
   }
 
-  /// A file of a tree as it is there, with all symlinks on the way to it.
+  /// A file of a tree as it is there, with all symlinks on the way to it. What the image below has at its place
+  /// stays.
   func put(_ found: SourceTree.Found, of tree: SourceTree) throws {
+    if isBelow(found.path) { return }
     for link in found.links {
       guard let node = try tree.node(link) else { continue }
       if let there = pieces[link], there.entry.kind == .symlink, there.entry.linkTarget == node.target {
@@ -137,11 +153,20 @@ final class ImageTree {
   func change(_ path: EntryPath, _ body: (inout Entry) -> Void) {
     guard var piece = pieces[path] else { return }
     body(&piece.entry)
+    piece.isBelow = false
     pieces[path] = piece
   }
 
-  /// All entries in tree order.
-  func source() -> any EntrySource { Source(pieces.values.sorted { $0.entry.path < $1.entry.path }) }
+  /// All entries that are not below, with the folders that they are in, in tree order.
+  func source() -> any EntrySource {
+    var folders: Set<EntryPath> = []
+    for (path, piece) in pieces where !piece.isBelow {
+      var parent = path.parent
+      while let folder = parent, folders.insert(folder).inserted { parent = folder.parent }
+    }
+    let own = pieces.filter { !$0.value.isBelow || folders.contains($0.key) }
+    return Source(own.values.sorted { $0.entry.path < $1.entry.path })
+  }
 
   /// The bytes of a small file of the image; nil when there is no file.
   func read(_ path: EntryPath, limit: Int = 1 << 20) throws -> [UInt8]? {
@@ -172,6 +197,8 @@ private final class Source: EntrySource {
   private var position = 0
   private var offset: UInt64 = 0
   private var open: Descriptor?
+  /// The bytes of a file of the image below; only small ones are read.
+  private var below: [UInt8]?
 
   init(_ pieces: [ImageTree.Piece]) { self.pieces = pieces }
 
@@ -180,6 +207,7 @@ private final class Source: EntrySource {
     position += 1
     offset = 0
     open = nil
+    below = nil
     return pieces[position - 1].entry
   }
 
@@ -201,6 +229,13 @@ private final class Source: EntrySource {
       got = try open?.read(into: target, at: offset) ?? 0
       if got == 0 {
         throw ScratchError.unsuitable(tree.shown(path), problem: "became shorter while it was read")
+      }
+    case .below(let base, let file):
+      if below == nil { below = try base.read(file) }
+      let bytes = below ?? []
+      got = min(count, max(0, bytes.count - Int(offset)))
+      bytes.withUnsafeBytes {
+        target.copyMemory(from: UnsafeRawBufferPointer(rebasing: $0[Int(offset)..<Int(offset) + got]))
       }
     case .stored(let spool, let start): got = try readFull(spool.raw, into: target, at: start + offset)
     }

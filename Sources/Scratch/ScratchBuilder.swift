@@ -107,7 +107,7 @@ public struct ScratchBuilder {
   // MARK: One image
 
   private func plan(_ platform: Platform, _ programs: [Program], _ root: SourceTree) throws -> Plan {
-    let tree = ImageTree()
+    let tree = ImageTree(on: request.base)
     var files: Set<EntryPath> = []
     // An image of scripts alone is for this machine.
     let header = try programs.lazy.compactMap { $0.header }.first ?? ownHeader()
@@ -140,7 +140,9 @@ public struct ScratchBuilder {
       try tree.put(
         Entry(try EntryPath("etc/ld.so.cache"), .file, mode: 0o644, size: UInt64(cache.count)), .bytes(cache))
     }
-    if request.addsCertificates { try extras.addCertificates() }
+    if request.addsCertificates {
+      try extras.addCertificates(ownFirst: request.base != nil && request.roots.isEmpty)
+    }
     if request.addsTimeZones { try extras.addTimeZones() }
     if request.addsShell { try extras.addShell(for: header) }
     if request.addsInit { try extras.addInit(for: header) }
@@ -150,11 +152,14 @@ public struct ScratchBuilder {
     try applyOwnerAndMode(placed, tree)
     if request.addsTemporaryFolder { try tree.put(Entry(try EntryPath("tmp"), .directory, mode: 0o1777)) }
     try check(programs, in: tree)
-    try DebianRecords(root, into: tree).write(files)
+    // A base with dpkg's own database has no place for them.
+    if tree.resolve(Array("var/lib/dpkg/status".utf8)) == nil {
+      try DebianRecords(root, into: tree).write(files.filter { !tree.isBelow($0) })
+    }
     let commands = destinations.map { "/\($0)" }
     return Plan(
       platform: platform, runtime: runtime(command: commands.first),
-      createdBy: (["garboard-scratch"] + commands).joined(separator: " "), tree: tree)
+      createdBy: (["garboard-scratch"] + baseWords + commands).joined(separator: " "), tree: tree)
   }
 
   private func ownHeader() throws -> ELFHeader {
@@ -256,7 +261,43 @@ public struct ScratchBuilder {
     }
   }
 
+  /// What the history says of a base, and of what comes besides programs then.
+  private var baseWords: [String] {
+    guard let base = request.base else { return [] }
+    let extras: [(String, Bool)] = [
+      ("--libraries", request.addsLibraries), ("--nss", request.addsNameService),
+      ("--ca-certificates", request.addsCertificates), ("--tzdata", request.addsTimeZones),
+      ("--tmp", request.addsTemporaryFolder), ("--init", request.addsInit), ("--shell", request.addsShell),
+    ]
+    var words = ["--base", base.name] + extras.filter(\.1).map(\.0)
+    if let user = request.user { words += ["--user", "\(user.name):\(user.user):\(user.group)"] }
+    return words
+  }
+
+  /// How an image on a base is run: as the base, but for what is said here, as a Dockerfile's instructions would
+  /// change it.
+  private func runtime(on base: RuntimeConfig, command: String?) -> RuntimeConfig {
+    var runtime = base
+    if let entrypoint = request.entrypoint {
+      runtime.entrypoint = entrypoint
+      runtime.command = nil
+    }
+    if let words = request.command ?? (request.entrypoint == nil ? command.map { [$0] } : nil) {
+      runtime.command = words
+    }
+    if request.addsInit { runtime.entrypoint = [Extras.initPath, "--"] + (runtime.entrypoint ?? []) }
+    for (name, value) in request.environment {
+      runtime.environment.removeAll { $0.hasPrefix("\(name)=") }
+      runtime.environment.append("\(name)=\(value)")
+    }
+    if let folder = request.workingDirectory { runtime.workingDirectory = folder }
+    runtime.labels.merge(request.labels) { _, new in new }
+    if let user = request.user { runtime.user = "\(user.user):\(user.group)" }
+    return runtime
+  }
+
   private func runtime(command: String?) -> RuntimeConfig {
+    if let base = request.base { return runtime(on: base.runtime, command: command) }
     var runtime = RuntimeConfig()
     runtime.entrypoint = request.entrypoint
     runtime.command = request.command

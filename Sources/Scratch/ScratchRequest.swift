@@ -3,6 +3,8 @@ public import SystemPackage
 
 /// What an image from programs shall be.
 public struct ScratchRequest: Sendable {
+  /// The image that all this is put on top of; nil for an image of this alone.
+  public var base: ScratchBase?
   /// The programs; the first is the command.
   public var programs: [FileAndPlace] = []
   /// Further files, folders and tars.

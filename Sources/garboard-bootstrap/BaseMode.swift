@@ -26,38 +26,21 @@ struct BaseMode {
     self.tool = tool
     self.location = location
     try Self.check(tool)
-    let source = try ImageSource(
-      try ImageLocation(location, for: .input), remote: tool.image.registries.stores(tool.common))
-    let wanted = tool.image.platform ?? tool.packages.arch.flatMap { Platform(debianArchitecture: $0) }
-    image = try source.select(platform: wanted)
+    let base = BaseSystem(temporaryDirectory: temporaryDirectory())
+    let read = try BaseImage(
+      location,
+      platform: tool.image.platform ?? tool.packages.arch.flatMap { Platform(debianArchitecture: $0) },
+      registries: tool.image.registries, common: tool.common, apply: base.apply)
+    image = read.image
     guard let architecture = image.platform.debianArchitecture else {
       throw BootstrapError.unsuitableBase("Debian has no port to its platform \(image.platform)")
     }
     if let asked = tool.packages.arch, asked != architecture {
       throw BootstrapError.unsuitableBase("it is for \(architecture), and not for \(asked)")
     }
-    let base = BaseSystem(temporaryDirectory: temporaryDirectory())
-    let progress = Progress(
-      "reading the base", total: image.layers.reduce(0) { $0 + $1.descriptor.size })
-    defer { progress.finish() }
-    var layers: [ImageSummary.Layer] = []
-    for (index, layer) in image.layers.enumerated() {
-      let reading = LayerReading(layer.descriptor, diffID: layer.diffID, number: index + 1)
-      var counted: CountedEntries?
-      let size = try reading.read(try layer.open(), tap: { progress.add($0.count) }) { source in
-        let entries = CountedEntries(source)
-        counted = entries
-        try base.apply(entries)
-      }
-      layers.append(
-        ImageSummary.Layer(
-          digest: layer.descriptor.digest, diffID: layer.diffID,
-          mediaType: layer.descriptor.mediaType.rawValue, size: layer.descriptor.size,
-          uncompressedSize: size, entries: counted?.count ?? 0, createdBy: layer.history?.createdBy ?? ""))
-    }
     try base.finish()
     self.base = base
-    self.layers = layers
+    layers = read.layers
     var request = BaseEngine.request(tool.packages.request(suite: tool.suite), on: base.packages)
     request.architecture = architecture
     request.mirrors = tool.mirror
@@ -161,22 +144,6 @@ struct BaseMode {
 extension NativeEngine {
   /// One that only says what can be done.
   fileprivate static var without: NativeEngine { NativeEngine(NativeEngine.planned) }
-}
-
-/// Entries on their way, counted.
-private final class CountedEntries: EntrySource {
-  private let source: any EntrySource
-  private(set) var count: UInt64 = 0
-
-  init(_ source: any EntrySource) { self.source = source }
-
-  func next() throws -> Entry? {
-    let entry = try source.next()
-    if entry != nil { count += 1 }
-    return entry
-  }
-
-  func read(into buffer: UnsafeMutableRawBufferPointer) throws -> Int { try source.read(into: buffer) }
 }
 
 /// Takes a tree that only its bill of materials is wanted of.

@@ -63,7 +63,7 @@ struct DockerfileOptions: ParsableArguments {
 }
 
 /// Takes a tree that only its bill of materials is wanted of.
-private final class NoSink: EntrySink {
+final class NoSink: EntrySink {
   func add(_ entry: Entry) {}
   func write(_ bytes: UnsafeRawBufferPointer) {}
   func restart() throws -> any EntrySource { throw ImageError(.unsupported("starting over"), at: "") }

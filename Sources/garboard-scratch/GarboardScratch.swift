@@ -52,10 +52,19 @@ struct GarboardScratch: GarboardTool {
   @Argument(
     help: ArgumentHelp("The programs, or with --file the context.", valueName: "file[:dest]|context"),
     completion: .file())
-  var sources: [String]
+  var sources: [String] = []
 
   func validate() throws {
-    if file == nil { return }
+    if file == nil {
+      if sources.isEmpty, programs.base == nil { throw ValidationError("Name a program.") }
+      if sources.isEmpty, !programs.addsSomething {
+        throw ValidationError("Name a program, or an option that adds something to the base.")
+      }
+      if programs.base != nil, programs.multiArch {
+        throw ValidationError("--base and --multi-arch exclude each other: a base is for one platform.")
+      }
+      return
+    }
     if sources.count != 1 { throw ValidationError("--file takes one context, not \(sources.count).") }
     if let option = programs.firstGiven { throw ValidationError("\(option) and --file exclude each other.") }
   }

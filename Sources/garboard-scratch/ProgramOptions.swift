@@ -6,6 +6,13 @@ import SystemPackage
 
 /// What images from programs have besides them.
 struct ProgramOptions: ParsableArguments {
+  @Option(
+    help: ArgumentHelp(
+      "Put all this on top of an image, as one layer more; then no program need be named.", valueName: "image"
+    ),
+    completion: .file())
+  var base: String?
+
   @Flag(
     help: "Add the interpreter of dynamic programs and their libraries, as the dynamic loader finds them.")
   var libraries = false
@@ -135,10 +142,16 @@ struct ProgramOptions: ParsableArguments {
     return request
   }
 
+  /// Whether something is asked for besides programs.
+  var addsSomething: Bool {
+    nss || caCertificates || tzdata || user != nil || tmp || addsInit || shell || !add.isEmpty
+      || entrypoint != nil || cmd != nil || !env.isEmpty || workdir != nil || !label.isEmpty
+  }
+
   /// The first of these options that was given, for a build that has no place for them.
   var firstGiven: String? {
     let given: [(String, Bool)] = [
-      ("--libraries", libraries), ("--root", !root.isEmpty), ("--nss", nss),
+      ("--base", base != nil), ("--libraries", libraries), ("--root", !root.isEmpty), ("--nss", nss),
       ("--ca-certificates", caCertificates),
       ("--tzdata", tzdata), ("--user", user != nil), ("--tmp", tmp), ("--init", addsInit), ("--shell", shell),
       ("--add", !add.isEmpty), ("--chown", chown != nil), ("--chmod", chmod != nil),
