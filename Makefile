@@ -28,7 +28,7 @@ RELEASE_FLAGS := -c release --static-swift-stdlib -Xlinker -s
 MAKEFLAGS += --no-builtin-rules --no-print-directory
 
 .DEFAULT_GOAL := all
-.PHONY: all deps deps-build deps-run test fuzz kill lint bench reproduce equality install image self-image clean help
+.PHONY: all deps deps-build deps-run test fuzz kill lint bench reproduce equality install image images self-image clean help
 
 all: deps-build ## Build the release executables in .build/release (the default)
 	$(SWIFT) build $(RELEASE_FLAGS)
@@ -67,6 +67,15 @@ equality: all deps-run ## Compare the native engine with mmdebstrap, entry by en
 
 image: all deps-run ## Make a Debian base image in output/ and print its size per layer
 	$(RELEASE)/garboard-bootstrap -t debian:$(SUITE) $(SUITE) output/debian-$(SUITE).oci.tar
+
+images: all deps-run ## Make the images of all recipes in recipes/ that are not up to date
+	$(RELEASE)/garboard-build --all -o output
+
+# One of them: make output/NAME.oci.tar
+output/%.oci.tar: all deps-run FORCE
+	$(RELEASE)/garboard-build -o output '$*'
+
+FORCE:
 
 self-image: all deps-run ## Put these tools with just their libraries into an image in output/
 	$(RELEASE)/garboard-scratch --libraries --ca-certificates --tmp -t garboard:latest \

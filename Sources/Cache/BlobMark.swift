@@ -80,7 +80,8 @@ extension Cache {
     return true
   }
 
-  private func copy(_ source: borrowing Descriptor, to target: FilePath, _ digest: Digest) throws -> BlobMark {
+  private func copy(_ source: borrowing Descriptor, to target: FilePath, _ digest: Digest) throws -> BlobMark
+  {
     var file = try AtomicFile(target)
     let raw = source.raw
     try withUnsafeTemporaryAllocation(byteCount: 1 << 20, alignment: 4096) { buffer in

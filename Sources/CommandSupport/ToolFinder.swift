@@ -26,7 +26,9 @@ public struct ToolFinder: Sendable {
   }
 
   /// The names, without "garboard-", in bytewise order.
-  public var names: [String] { paths.keys.sorted { Array($0.utf8).lexicographicallyPrecedes(Array($1.utf8)) } }
+  public var names: [String] {
+    paths.keys.sorted { Array($0.utf8).lexicographicallyPrecedes(Array($1.utf8)) }
+  }
 
   /// Where a tool is.
   public func path(of name: String) -> String? { paths[name] }

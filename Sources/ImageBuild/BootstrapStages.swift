@@ -66,7 +66,9 @@ extension StagePreparation {
     cacheOptions(&line)
     if context.settings.isOffline { line.groups.append([Word("--offline", key: "")]) }
     let places = mirrors.map { mirror(of: $0) }
-    for place in places where place.actual.hasPrefix("/") { try read(FilePath(place.actual), .content, &prepared) }
+    for place in places where place.actual.hasPrefix("/") {
+      try read(FilePath(place.actual), .content, &prepared)
+    }
 
     var plan: PackagePlan?
     if let lock {
@@ -113,7 +115,8 @@ extension StagePreparation {
   }
 
   private func mirror(of text: String) -> Word {
-    let isPath = !text.hasPrefix("deb ") && !text.hasPrefix("deb-src ")
+    let isPath =
+      !text.hasPrefix("deb ") && !text.hasPrefix("deb-src ")
       && (text.hasPrefix("/") || text.hasPrefix(".") || !text.contains(":/"))
     return isPath ? word(FilePath(text)) : Word(text)
   }

@@ -123,7 +123,9 @@ final class BuildRun: Sendable {
     } catch {
       platform.status = .failed
       platform.failure = located(error, recipe, stage: current?.name)
-      if let current { platform.stages.append(.init(name: current.name, tool: current.tool, status: .failed)) }
+      if let current {
+        platform.stages.append(.init(name: current.name, tool: current.tool, status: .failed))
+      }
       stop()
     }
     let final = outcome

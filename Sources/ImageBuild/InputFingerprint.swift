@@ -38,7 +38,9 @@ struct InputFingerprints: Sendable {
       builder.add("status", file.stamp)
     }
     let key = builder.finish()
-    if let record = try cache.record(key), let text = String(validating: record, as: UTF8.self) { return text }
+    if let record = try cache.record(key), let text = String(validating: record, as: UTF8.self) {
+      return text
+    }
     let lines = try walk.files.map { try $0.line(detail) }
     let listing = Array(lines.joined(separator: "\n").utf8)
     let digest = SHA256.digest(listing)

@@ -24,7 +24,8 @@ enum PackageList {
       switch (before[name], now[name]) {
       case (let one?, let other?) where one.version != other.version:
         changes.append("\(name) \(one.version) -> \(other.version)")
-      case (let one?, let other?) where one.rest != other.rest: changes.append("\(name) \(other.version) (rebuilt)")
+      case (let one?, let other?) where one.rest != other.rest:
+        changes.append("\(name) \(other.version) (rebuilt)")
       case (nil, let other?): changes.append("+ \(name) \(other.version)")
       case (let one?, nil): changes.append("- \(name) \(one.version)")
       default: break

@@ -82,7 +82,13 @@ struct Publication {
       ["oci-archive:\(absolute(archive))"]
       + (try recipe.outputs.map { try context.sources.absolute($0, for: .output) })
     let what = ([try top().digest] + recipe.tags).joined(separator: " ")
-    let missing = try all.filter { try !isThere(what, $0) }
+    let missing = try all.filter { place in
+      if context.settings.isOffline, place.hasPrefix("docker://") {
+        context.observer.tell(.line(image: recipe.name, "not sent to \(place): --offline asks nobody"))
+        return false
+      }
+      return try !isThere(what, place)
+    }
     if !missing.isEmpty {
       context.observer.tell(.writing(image: recipe.name))
       try makeDirectories(context.settings.output)
@@ -198,7 +204,10 @@ public struct BudgetOutcome: Sendable, Equatable, CustomStringConvertible {
   public var isPresent: Bool
 
   /// The budget and what is.
-  public var description: String { "\(expression), but it is \(actual) (\(platform))" }
+  public var description: String {
+    let unit = expression.hasPrefix("entries") ? "entries" : "bytes"
+    return "\(expression), but it is \(actual) \(unit) (\(platform))"
+  }
 
   /// As an element of `--json`.
   public var json: JSONValue {

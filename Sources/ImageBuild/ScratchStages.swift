@@ -118,8 +118,10 @@ extension StagePreparation {
     for name in [work.file.string + ".dockerignore", work.context.appending(".dockerignore").string] {
       guard exists(FilePath(name)) else { continue }
       ignored = (try? IgnorePatterns(parsing: try readSmallFile(FilePath(name)))) ?? ignored
-      prepared.key.add(.file, relative(absolute(FilePath(name))), try context.fingerprints.digest(
-        of: FilePath(name), .content))
+      prepared.key.add(
+        .file, relative(absolute(FilePath(name))),
+        try context.fingerprints.digest(
+          of: FilePath(name), .content))
       break
     }
     try read(work.context, .modes, &prepared) { path in !ignored.hasExceptions && ignored.ignores(path) }
@@ -138,7 +140,8 @@ extension StagePreparation {
       if case .path(let path) = file.content { try read(path, .content, &prepared) }
     }
     let context = FileContext(files: files, time: self.context.time(of: base))
-    prepared.key.add(.arguments, "files", JSONText.list(context.dockerfile.split(separator: "\n").map(String.init)))
+    prepared.key.add(
+      .arguments, "files", JSONText.list(context.dockerfile.split(separator: "\n").map(String.init)))
     for file in files {
       guard case .text(let text) = file.content else { continue }
       prepared.key.add(.file, "the text of \(file.destination)", "\(SHA256.digest(Array(text.utf8)))")

@@ -31,7 +31,8 @@ extension StageResult {
       configSize: UInt64(clamping: configSize), platform: platform, created: object["created"]?.integer,
       layers: layers.compactMap { BuiltLayer(json: $0) })
     for mark in marks {
-      guard let parts = mark.array, parts.count == 5, let digest = parts[0].string.flatMap({ try? Digest($0) }),
+      guard let parts = mark.array, parts.count == 5,
+        let digest = parts[0].string.flatMap({ try? Digest($0) }),
         let size = parts[1].integer, let seconds = parts[2].integer, let nanoseconds = parts[3].integer,
         let inode = parts[4].string.flatMap({ UInt64($0) })
       else { return nil }

@@ -64,7 +64,8 @@ struct StageRun: Sendable {
     try context.store.setHistory(prepared.key, historyName)
     layouts.note(result) { [self] in
       // Its blobs were removed after they were found: it is made again.
-      let lock = try KeyLock("stage-\(prepared.key.cacheKey().digest.hex)", in: context.store.cache.directory) {}
+      let lock = try KeyLock("stage-\(prepared.key.cacheKey().digest.hex)", in: context.store.cache.directory)
+      {}
       defer { withExtendedLifetime(lock) {} }
       return try make(prepared.key.cacheKey(), .evicted(1)).0
     }
@@ -115,10 +116,12 @@ struct StageRun: Sendable {
   }
 
   private static func quoted(_ word: String) -> String {
-    let isPlain = !word.isEmpty && word.utf8.allSatisfy {
-      (0x30...0x39).contains($0) || (0x41...0x5a).contains($0) || (0x61...0x7a).contains($0)
-        || "-_=./:,@%+".utf8.contains($0)
-    }
+    let isPlain =
+      !word.isEmpty
+      && word.utf8.allSatisfy {
+        (0x30...0x39).contains($0) || (0x41...0x5a).contains($0) || (0x61...0x7a).contains($0)
+          || "-_=./:,@%+".utf8.contains($0)
+      }
     return isPlain ? word : "'" + word.replacing("'", with: "'\\''") + "'"
   }
 }

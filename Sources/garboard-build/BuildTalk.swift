@@ -45,7 +45,13 @@ final class BuildTalk: Sendable {
     case .cached(let image, let stage):
       if explains { Console.shared.result(["\(image), \(stage): unchanged"]) }
     case .writing(let image): begin("\(image) (writing)", of: image)
-    case .line(let image, let text): Console.shared.notice("\(image): \(text)")
+    case .line(let image, let text):
+      let warning = "warning: "
+      if text.hasPrefix(warning) {
+        Console.shared.warning("\(image): \(text.dropFirst(warning.count))")
+      } else {
+        Console.shared.notice("\(image): \(text)")
+      }
     case .done(let image), .failed(let image):
       end(image)
       state.change { $0.done += 1 }

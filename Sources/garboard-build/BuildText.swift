@@ -10,7 +10,8 @@ enum BuildText {
       try printOutput(String(decoding: JSONWriter.indentedBytes(of: summary.json), as: UTF8.self))
     }
     if isDryRun {
-      let count = summary.images.flatMap(\.platforms).flatMap(\.stages).filter { $0.status == .wouldBuild }.count
+      let count = summary.images.flatMap(\.platforms).flatMap(\.stages).filter { $0.status == .wouldBuild }
+        .count
       Console.shared.result([count == 0 ? "Nothing would be built." : "\(count) stages would be built."])
       return
     }
@@ -18,11 +19,22 @@ enum BuildText {
     for image in summary.images where image.isWanted && image.status <= .built {
       for platform in image.platforms { Console.shared.result(lines(image, platform, width: width) + [""]) }
     }
+    for image in summary.images {
+      for budget in image.budgets where !budget.isPresent {
+        Console.shared.warning("\(image.name): nothing in it is what \"\(budget.expression)\" is about")
+      }
+      for stage in image.platforms.flatMap(\.stages) where !stage.isKept {
+        Console.shared.warning(
+          "\(image.name), \(stage.name): too large for the cache, and made again the next time (--cache-limit)"
+        )
+      }
+    }
     let family = ImageFamily(summary)
     if family.members.count > 1 { Console.shared.result(lines(family, width: width)) }
     let stages = summary.images.flatMap(\.platforms).flatMap(\.stages)
     let built = stages.filter { $0.status == .built }.count
-    Console.shared.result(["\(built) stages built, \(stages.filter { $0.status == .cached }.count) unchanged"])
+    Console.shared.result(["\(built) stages built, \(stages.filter { $0.status == .cached }.count) unchanged"]
+    )
   }
 
   private static func lines(

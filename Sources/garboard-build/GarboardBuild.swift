@@ -74,7 +74,9 @@ struct GarboardBuild: GarboardTool {
   func run() throws {
     let set = try RecipeSet(loading: try files(), settings: try values())
     var wanted: [Recipe] = []
-    if all { wanted = set.recipes } else {
+    if all {
+      wanted = set.recipes
+    } else {
       for word in names {
         wanted += try set.recipes(matching: word).filter { new in !wanted.contains { $0.name == new.name } }
       }

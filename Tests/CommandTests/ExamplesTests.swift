@@ -126,6 +126,19 @@ struct ExamplesTests {
   @Test("garboard-cache")
   func caches() throws { try run("garboard-cache", preparedBy: ":") }
 
+  @Test("garboard-build")
+  func builds() throws {
+    try run(
+      "garboard-build",
+      preparedBy: Self.rootfs + """
+
+        mkdir recipes; mv rootfs.tar recipes/
+        printf 'name: debian-trixie-slim\nsource: {import: {from: rootfs.tar}}\n' >recipes/debian.yaml
+        printf 'name: greeting\nvariables: {greeting: hi}\nsource: {recipe: debian-trixie-slim}\n' >recipes/greeting.yaml
+        printf 'steps: [{files: [{text: "${greeting}", destination: /hi}]}]\n' >>recipes/greeting.yaml
+        """)
+  }
+
   @Test("garboard-report")
   func reports() throws { try run("garboard-report", preparedBy: Self.images) }
 

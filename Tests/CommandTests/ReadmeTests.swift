@@ -20,7 +20,7 @@ struct ReadmeTests {
     var known: Set<String> = []
     for tool in [
       "garboard-import", "garboard-bootstrap", "garboard-squash", "garboard-report", "garboard-scratch",
-      "garboard-copy", "garboard-cache",
+      "garboard-copy", "garboard-build", "garboard-cache",
     ] {
       let help = try garboard(tool, "--help", environment: ["COLUMNS=400"]).text
       known.formUnion(Example.examples(inDiscussion: help).map(\.command))
@@ -37,7 +37,7 @@ struct ReadmeTests {
     for _ in 0..<3 { folder.removeLastComponent() }
     for tool in [
       "garboard-import", "garboard-bootstrap", "garboard-squash", "garboard-report", "garboard-scratch",
-      "garboard-copy", "garboard-cache",
+      "garboard-copy", "garboard-build", "garboard-cache",
     ] {
       #expect(readme.contains("### \(tool)"))
     }

@@ -77,7 +77,7 @@ final class BuildFixture {
       """
       source: {recipe: base}
       steps:
-        - packages: {variant: extract, include: [beta]}
+        - packages: {include: [beta]}
       """)
     try write(
       "program", "source: {scratch: {files: [\"/bin/busybox:/bin/sh\"]}}\nconfig: {cmd: [/bin/sh]}")
@@ -92,7 +92,8 @@ final class BuildFixture {
   func serve(_ packages: [DebianArchive.Package]) throws {
     // The packages themselves have the first archive's times: only what is named changes.
     seconds += 1000
-    let day = try Tool.check("date", ["-u", "-d", "@\(archive.date + seconds)", "+%a, %d %b %Y %H:%M:%S UTC"])
+    let day = try Tool.check(
+      "date", ["-u", "-d", "@\(archive.date + seconds)", "+%a, %d %b %Y %H:%M:%S UTC"])
     archive = try DebianArchive(
       packages: packages, date: archive.date,
       releaseFields: ["Date: " + day.text.split(separator: "\n").joined()])

@@ -44,7 +44,8 @@ struct BuildSourcesTests {
     try fixture.folder.write("recipes/app/.dockerignore", "ignored\n")
     try fixture.write(
       "docker",
-      "source: {dockerfile: {context: app, images: {below: base}, arguments: {name: uno}}}\noutputs: [\"oci:../layout:docker\", \"tar:../docker.tar\"]")
+      "source: {dockerfile: {context: app, images: {below: base}, arguments: {name: uno}}}\noutputs: [\"oci:../layout:docker\", \"tar:../docker.tar\"]"
+    )
     try fixture.write("labelled", "source: {recipe: base}\nconfig: {labels: {a: b}}")
     _ = try fixture.build("docker", "labelled")
     let docker = try verify(image: "oci:\(fixture.folder.appending("layout"))", running: .nothing)
@@ -75,7 +76,8 @@ struct BuildSourcesTests {
     let fixture = try BuildFixture()
     try fixture.write("program", "source: {scratch: {files: [\"/bin/busybox:/bin/busybox\"]}}")
     try fixture.write(
-      "taken", "source: {scratch: {root: {recipe: program}, files: [/bin/busybox], tmp: true, user: \"app:7:7\"}}")
+      "taken",
+      "source: {scratch: {root: {recipe: program}, files: [/bin/busybox], tmp: true, user: \"app:7:7\"}}")
     let run = try fixture.build("taken")
     #expect(run.built == ["program/scratch", "taken/scratch"])
     let images = try verify(
@@ -95,7 +97,9 @@ struct BuildSourcesTests {
         source: {scratch: {files: ["/bin/busybox:/bin/sh"]}}
         steps: [{files: [{source: app, destination: /app}, {text: x, destination: /x}]}]
         """)
-      try Tool.check("sh", ["-c", "umask \(umask); cp -r app \(name); rm -r app; sleep 1; cp -r \(name) app"], in: fixture.folder.appending("recipes"))
+      try Tool.check(
+        "sh", ["-c", "umask \(umask); cp -r app \(name); rm -r app; sleep 1; cp -r \(name) app"],
+        in: fixture.folder.appending("recipes"))
       _ = try fixture.build("program")
       sums.append(String(try Tool.check("sha256sum", [fixture.output("program").string]).text.prefix(64)))
     }

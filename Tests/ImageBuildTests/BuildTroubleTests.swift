@@ -18,7 +18,9 @@ struct BuildTroubleTests {
     let other = try #require(first.layers("more").last).dropFirst(7)
     let blobs = fixture.folder.appending("cache/blobs")
     try Tool.check("rm", [blobs.appending(String(base)).string])
-    try Tool.check("sh", ["-c", "printf x | dd of=\"$0\" bs=1 seek=20 conv=notrunc", blobs.appending(String(other)).string])
+    try Tool.check(
+      "sh",
+      ["-c", "printf x | dd of=\"$0\" bs=1 seek=20 conv=notrunc", blobs.appending(String(other)).string])
     // All images have the base's layer.
     let second = try fixture.build("--all")
     #expect(second.built == ["base/bootstrap", "more/packages"])
@@ -43,10 +45,13 @@ struct BuildTroubleTests {
       let json = try JSONValue(parsing: try readBytes(run.output))
       built += BuildFixture.Document(json: json).built
     }
-    #expect(built.sorted() == ["base/bootstrap", "files/files", "files/squash", "more/packages", "program/scratch"])
+    #expect(
+      built.sorted() == ["base/bootstrap", "files/files", "files/squash", "more/packages", "program/scratch"])
     for name in ["base", "files", "more", "program"] {
-      let sums = try Tool.check("sha256sum", ["output0/\(name).oci.tar", "output1/\(name).oci.tar"], in: fixture.folder.path)
-        .text.split(separator: "\n").map { $0.prefix(64) }
+      let sums = try Tool.check(
+        "sha256sum", ["output0/\(name).oci.tar", "output1/\(name).oci.tar"], in: fixture.folder.path
+      )
+      .text.split(separator: "\n").map { $0.prefix(64) }
       #expect(sums.count == 2 && sums[0] == sums[1])
     }
     #expect(try fixture.listing("cache/work") == "")
@@ -78,11 +83,15 @@ struct BuildTroubleTests {
   func budgets() throws {
     let fixture = try BuildFixture()
     try fixture.write(
-      "program", "source: {scratch: {files: [\"/bin/busybox:/bin/sh\"]}}\nbudgets: [\"total<2kB\", \"entries<3\", \"total<1GB\"]")
+      "program",
+      "source: {scratch: {files: [\"/bin/busybox:/bin/sh\"]}}\nbudgets: [\"total<2kB\", \"entries<3\", \"total<1GB\"]"
+    )
     for _ in 0..<2 {
       let run = try fixture.run("program")
       #expect(run.result.status == .exited(1))
-      #expect(run.result.errorText.contains("recipes/program.yaml:1:7: program: over budget: total<2kB, but it is "))
+      #expect(
+        run.result.errorText.contains("recipes/program.yaml:1:7: program: over budget: total<2kB, but it is ")
+      )
       #expect(!run.result.errorText.contains("total<1GB"))
       #expect(!fixture.isThere(fixture.output("program")))
     }
@@ -97,14 +106,15 @@ struct BuildTroubleTests {
     let fixture = try BuildFixture()
     try fixture.writeFamily()
     try fixture.write(
-      "more", "source: {recipe: base}\nsteps: [{packages: {variant: extract, include: [no-such-thing]}}]")
+      "more", "source: {recipe: base}\nsteps: [{packages: {include: [no-such-thing]}}]")
     try fixture.write("above", "source: {recipe: more}\nsteps: [{squash: {}}]")
     let run = try fixture.run("--all", "--keep-going")
     #expect(run.result.status == .exited(1))
     let errors = run.result.errorText.split(separator: "\n")
     #expect(errors.count == 1, "\(run.result.errorText)")
     #expect(
-      errors.first?.hasPrefix("garboard-build: error: recipes/more.yaml:1:7: more, packages: garboard-bootstrap: ") == true)
+      errors.first?.hasPrefix(
+        "garboard-build: error: recipes/more.yaml:1:7: more, packages: garboard-bootstrap: ") == true)
     #expect(errors.first?.contains("no-such-thing") == true)
     #expect(run.image("above")?["status"]?.string == "skipped")
     #expect(run.image("more")?["status"]?.string == "failed")
