@@ -13,12 +13,12 @@ KILLS ?= 50
 # Debian packages, by what needs them; `make deps` installs those that are missing.
 # docs/dependencies.md gives the reason for each.
 BUILD_PACKAGES := g++ git pkgconf zlib1g-dev libarchive-dev libzstd-dev liblzma-dev libbz2-dev \
-	libdeflate-dev libisal-dev libssl-dev libcurl4-openssl-dev
+	libdeflate-dev libisal-dev libssl-dev libcurl4-openssl-dev libyaml-dev
 RUN_PACKAGES := ca-certificates mmdebstrap debootstrap apt dpkg gpgv debian-archive-keyring uidmap \
 	arch-test tini busybox-static
 TEST_PACKAGES := podman crun fuse-overlayfs buildah skopeo umoci docker-registry \
 	libarchive-tools tar pigz gzip zstd xz-utils bzip2 acl attr libcap2-bin strace time dpkg-dev \
-	python3 python3-apt python3-jsonschema golang-github-opencontainers-image-spec-dev \
+	python3 python3-apt python3-jsonschema python3-yaml golang-github-opencontainers-image-spec-dev \
 	curl openssl tzdata qemu-user-static binutils libc-bin musl-tools
 
 TOOLS := $(notdir $(wildcard Sources/garboard*))

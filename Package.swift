@@ -48,6 +48,7 @@ let package = Package(
     systemLibrary("CISAL", pkgConfig: "libisal", apt: "libisal-dev"),
     systemLibrary("CCrypto", pkgConfig: "libcrypto", apt: "libssl-dev"),
     systemLibrary("CCurl", pkgConfig: "libcurl", apt: "libcurl4-openssl-dev"),
+    systemLibrary("CYAML", pkgConfig: "yaml-0.1", apt: "libyaml-dev"),
     .target(name: "CLinux"),
 
     // Floor 1: bytes, files, archives.
@@ -55,6 +56,7 @@ let package = Package(
     module("Digest", ["CCrypto"]),
     module("Codec", ["CZstd", "CLZMA", "CBzip2", "CDeflate", "CISAL", "Posix"]),
     module("Archive", ["CArchive", "Posix", "Codec"]),
+    module("Spelling"),
 
     // Floor 2: what the bytes mean.
     module("Rootfs", ["Archive", "Posix", "Codec", system]),
@@ -86,7 +88,18 @@ let package = Package(
       ]),
     module(
       "SizeReport", ["Image", "OCI", "Debian", "Rootfs", "Archive", "Codec", "Digest", "Posix", system]),
-    module("Recipe", [system]),
+    module(
+      "Recipe",
+      [
+        "CYAML", "Bootstrap", "Scratch", "Squash", "SizeReport", "Image", "OCI", "Dockerfile", "Rootfs",
+        "Codec", "Posix", "Spelling", system,
+      ]),
+    module(
+      "ImageBuild",
+      [
+        "Recipe", "Bootstrap", "Scratch", "SizeReport", "Image", "Fetch", "Cache", "Dockerfile", "Debian",
+        "OCI", "Digest", "Posix", system,
+      ]),
     module("CacheContents", ["Cache", "Debian", "Archive", "Codec", "Digest", "Posix", system]),
     module(
       "Bootstrap", ["Cache", "Debian", "Fetch", "Rootfs", "Archive", "Codec", "Digest", "Posix", system]),
@@ -98,7 +111,7 @@ let package = Package(
         "Posix", "Digest", "Codec", "Archive", "Rootfs", "OCI", "Dockerfile", "Image", "SizeReport", "Fetch",
         "Registry", "SBOM", argumentParser, system,
       ]),
-    tool("garboard", ["Posix"]),
+    tool("garboard", ["Posix", "Spelling"]),
     tool(
       "garboard-import",
       ["Image", "SBOM", "OCI", "Rootfs", "Archive", "Codec", "Posix", "Fetch", "SizeReport"]),
@@ -126,6 +139,8 @@ let package = Package(
         "SizeReport",
       ]),
 
+    tool(
+      "garboard-build", ["ImageBuild", "Recipe", "Cache", "Image", "OCI", "Digest", "Posix"]),
     tool("garboard-cache", ["CacheContents", "OCI", "Posix"]),
     tool("garboard-copy", ["Image", "OCI", "Codec", "Digest", "Posix"]),
 
@@ -158,6 +173,10 @@ let package = Package(
     tests("FetchTests", ["Fetch", "Posix"]),
     tests("RegistryTests", ["Registry", "Fetch", "Image", "OCI", "Digest", "Posix", system]),
     tests("BootstrapTests", ["Bootstrap", "Debian", "Digest", "Fetch", "Archive", "Posix", "Rootfs"]),
+    tests(
+      "ImageBuildTests",
+      ["ImageBuild", "Recipe", "Cache", "Image", "OCI", "Digest", "Posix", system]),
+    tests("RecipeTests", ["Recipe", "OCI", "Posix", system]),
     tests("SizeReportTests", ["SizeReport", "Image", "OCI", "Rootfs", "Archive", "Digest", "Posix", system]),
     tests(
       "CommandSupportTests",

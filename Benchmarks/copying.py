@@ -13,7 +13,7 @@ COPY, SCRATCH = executable("garboard-copy"), executable("garboard-scratch")
 
 
 def copying(work, megabytes, rounds):
-    """An image of five layers of random bytes, which no compression makes smaller: pushed, and pulled."""
+    """An image of five layers, of random bytes and of text: pushed, pulled, and copied from layout to layout."""
     layout, data = os.path.join(work, "image"), os.path.join(work, "registry")
     build(work, layout, megabytes * 1_000_000)
     port = free_port()
@@ -42,6 +42,12 @@ def copying(work, megabytes, rounds):
             Candidate("skopeo copy", [*theirs, place, f"oci:{output}:image"], made=[output])]
         alternate(pulls, work, rounds)
         show(pulls, pulls[1], megabytes * 1_000_000)
+        print("layout to layout")
+        copies = [
+            Candidate("garboard-copy", [COPY, "--quiet", f"oci:{layout}:image", f"oci:{output}:image"], made=[output]),
+            Candidate("skopeo copy", [*theirs, f"oci:{layout}:image", f"oci:{output}:image"], made=[output])]
+        alternate(copies, work, rounds)
+        show(copies, copies[1], megabytes * 1_000_000)
     finally:
         server.kill()
         server.wait()
@@ -57,7 +63,11 @@ def build(work, layout, size):
             with open(os.path.join(context, f"data{number}"), "wb") as data:
                 left = int(size * share)
                 while left > 0:
-                    left -= data.write(source.randbytes(min(left, 1 << 20)))
+                    # One part in four is text, which gzip makes a quarter of.
+                    block = source.randbytes(min(left, 1 << 20))
+                    if source.random() < 0.25:
+                        block = block.hex().encode().replace(b"0", b"the ")[:len(block)]
+                    left -= data.write(block)
             file.write(f"COPY data{number} /\n")
     subprocess.run(
         [SCRATCH, "--quiet", "-f", os.path.join(context, "Dockerfile"), context, "--no-cache", "--compression", "gzip:1",

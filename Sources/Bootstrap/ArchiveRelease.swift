@@ -14,6 +14,20 @@ struct ArchiveRelease {
   /// Where its files are.
   var place: String
   var release: ReleaseFile
+
+  /// A URI without slashes at its end.
+  static func root(_ uri: String) -> String {
+    var root = uri
+    while root.hasSuffix("/") { root.removeLast() }
+    return root
+  }
+
+  /// Where the files of a suite are. One that ends in a slash is a path: sources.list(5).
+  static func folder(uri: String, suite: String) -> String {
+    var place = root(uri) + (suite.hasSuffix("/") ? "/" + suite : "/dists/" + suite)
+    while place.hasSuffix("/") || place.hasSuffix("/.") { place.removeLast() }
+    return place
+  }
 }
 
 /// Fetches and verifies what archives say of their suites.
@@ -26,11 +40,8 @@ struct ReleaseReader {
   var onNotice: @Sendable (String) -> Void
 
   func read(_ source: AptSource, uri: String, suite: String) throws(BootstrapError) -> ArchiveRelease {
-    var root = uri
-    while root.hasSuffix("/") { root.removeLast() }
-    // A suite that ends in a slash is a path: sources.list(5).
-    var place = root + (suite.hasSuffix("/") ? "/" + suite : "/dists/" + suite)
-    while place.hasSuffix("/") || place.hasSuffix("/.") { place.removeLast() }
+    let root = ArchiveRelease.root(uri)
+    let place = ArchiveRelease.folder(uri: uri, suite: suite)
     let url = place + "/InRelease"
     let kept = cache?.release(uri: root, suite: suite)
     let isLocal = try ArchiveFiles.localPath(url) != nil

@@ -7,6 +7,10 @@ public import SystemPackage
 public enum BootstrapError: Error, Sendable {
   /// A suite, package or option that can't be given to an engine as it is.
   case badArgument(what: String, value: String)
+  /// Two things that were asked for and can't be together; `instead` says what to do.
+  case badCombination(String, with: String, instead: String)
+  /// An image that packages can't be added to.
+  case unsuitableBase(String)
   /// A MIRROR that is no URL, source line or file.
   case badMirror(String)
   /// A file of sources that can't be read.
@@ -89,6 +93,8 @@ extension BootstrapError: CustomStringConvertible {
   public var description: String {
     switch self {
     case .badArgument(let what, let value): "\"\(displayed(value.utf8))\" can't be a \(what)"
+    case .badCombination(let one, let other, let instead): "\(one) does not go with \(other): \(instead)"
+    case .unsuitableBase(let reason): "can't add packages to the base: \(reason)"
     case .badMirror(let text):
       "\"\(displayed(text.utf8))\" is no mirror: a URL, a \"deb …\" line, a file of sources or - is"
     case .badSources(let error): error.description

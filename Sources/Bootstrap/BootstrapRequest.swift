@@ -61,6 +61,8 @@ public struct BootstrapRequest: Sendable {
   public var include: [String] = []
   /// Packages to leave out of the set.
   public var exclude: [String] = []
+  /// Whether the packages bring what they depend on; without it there is exactly what is included.
+  public var resolvesDependencies = true
   /// Components of mirrors that don't name their own.
   public var components = ["main"]
   /// The architecture, as Debian names it; this machine's when nil.
@@ -105,6 +107,18 @@ public struct BootstrapRequest: Sendable {
     if let architecture { try check("architecture", architecture, extra: ",\"'\\/") }
     for name in include where name.isEmpty || name.hasPrefix("-") || name.contains("\n") {
       throw .badArgument(what: "package", value: name)
+    }
+    if !resolvesDependencies {
+      if variant != .extract, variant != .custom {
+        throw .badCombination(
+          "--no-dependencies", with: "the variant \(variant.rawValue)", instead: "use --variant extract")
+      }
+      if include.isEmpty {
+        throw .badCombination("--no-dependencies", with: "no packages", instead: "name them with --include")
+      }
+      if !exclude.isEmpty {
+        throw .badCombination("--no-dependencies", with: "--exclude", instead: "nothing else comes anyway")
+      }
     }
     for rule in pathRules.rules where !rule.pattern.hasPrefix("/") || rule.pattern.contains("\n") {
       throw .badArgument(what: "pattern of paths (they start with /)", value: rule.pattern)

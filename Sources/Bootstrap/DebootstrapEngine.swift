@@ -18,6 +18,9 @@ public struct DebootstrapEngine: Engine {
     guard Command.find("debootstrap") != nil else {
       throw .missingProgram("debootstrap", package: "debootstrap")
     }
+    if !request.resolvesDependencies {
+      throw .unsupported(engine: name, what: "--no-dependencies", instead: "native")
+    }
     _ = try variant(request)
     func refuse(_ what: String, _ isThere: Bool) throws(BootstrapError) {
       if isThere { throw .unsupported(engine: name, what: what, instead: "mmdebstrap") }

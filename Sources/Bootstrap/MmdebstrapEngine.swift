@@ -16,6 +16,9 @@ public struct MmdebstrapEngine: Engine {
     guard Command.find("mmdebstrap") != nil else {
       throw .missingProgram("mmdebstrap", package: "mmdebstrap")
     }
+    if !request.resolvesDependencies {
+      throw .unsupported(engine: name, what: "--no-dependencies", instead: "native")
+    }
     if request.variant == .extract, !request.hooks.essential.isEmpty || !request.hooks.customize.isEmpty {
       throw .unsupported(
         engine: name, what: "essential and customize hooks in the variant extract", instead: nil)

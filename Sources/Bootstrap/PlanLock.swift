@@ -89,7 +89,7 @@ public enum PlanLock {
       start = end + 1
       line += lines + 1
     }
-    guard let plan, !plan.packages.isEmpty else {
+    guard let plan else {
       throw SyntaxError(file: file, line: 1, .missingField("Garboard-Lock"))
     }
     return plan

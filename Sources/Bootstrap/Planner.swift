@@ -17,6 +17,8 @@ public struct Planner: Sendable {
   public var transfer = TransferOptions()
   /// The time that archives are judged by, in seconds since 1970.
   public var now = Int64(time(nil))
+  /// The packages of the image that the request adds to; nil for a system from nothing.
+  public var base: BasePackages?
   /// Gets what the user should know.
   public var onNotice: @Sendable (String) -> Void = { _ in }
 
@@ -65,12 +67,13 @@ public struct Planner: Sendable {
       }
     }
     try folder.remove()
+    if let base { poolSources.append(try base.source(architecture: architecture)) }
     let pool = PackagePool(poolSources, architecture: architecture)
     let chosen: [VariantSet.Package]
-    do throws(SolverError) {
-      chosen = try VariantSet(request, architecture: architecture).resolve(pool)
-    } catch {
-      throw .unsolvable(error)
+    if let base {
+      chosen = try BaseSet(request: request, base: base).resolve(pool)
+    } else {
+      chosen = try variantSet(pool, architecture)
     }
     let packages = chosen.map { package in
       BootstrapPlan.Package(
@@ -96,6 +99,16 @@ public struct Planner: Sendable {
       if let name = Self.choosing.first(where: { words.contains($0.lowercased()) }) {
         throw .unsupported(engine: "native", what: "setting \(name) of apt", instead: "mmdebstrap")
       }
+    }
+  }
+
+  private func variantSet(
+    _ pool: PackagePool, _ architecture: String
+  ) throws(BootstrapError) -> [VariantSet.Package] {
+    do throws(SolverError) {
+      return try VariantSet(request, architecture: architecture).resolve(pool)
+    } catch {
+      throw .unsolvable(error)
     }
   }
 

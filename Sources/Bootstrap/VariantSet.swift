@@ -49,7 +49,11 @@ struct VariantSet {
     }
     switch request.variant {
     case .extract, .custom:
-      try solver.install(included, excluding: excluded)
+      if request.resolvesDependencies {
+        try solver.install(included, excluding: excluded)
+      } else {
+        try solver.installAlone(included)
+      }
       return try packages(solver, reasons)
     default: break
     }
@@ -89,7 +93,15 @@ struct VariantSet {
     _ solver: PackageSolver, _ reasons: [String: BootstrapPlan.Reason]
   ) throws(SolverError) -> [Package] {
     let isStaged = request.variant != .extract && request.variant != .custom
-    return try solver.choices().map { choice in
+    return try Self.packages(solver, reasons) { isStaged && $0 > 0 ? .rest : .essential }
+  }
+
+  /// The solver's answer with the reasons that are known, and the stage of each of its steps.
+  static func packages(
+    _ solver: PackageSolver, _ reasons: [String: BootstrapPlan.Reason],
+    stage: (Int) -> BootstrapPlan.Stage
+  ) throws(SolverError) -> [Package] {
+    try solver.choices().map { choice in
       let reason: BootstrapPlan.Reason
       if let known = reasons[choice.record.name] {
         reason = known
@@ -98,7 +110,7 @@ struct VariantSet {
       } else {
         reason = .requested(choice.record.name)
       }
-      return Package(choice: choice, reason: reason, stage: isStaged && choice.step > 0 ? .rest : .essential)
+      return Package(choice: choice, reason: reason, stage: stage(choice.step))
     }
   }
 }

@@ -64,7 +64,7 @@ public final class Cache: Sendable {
 
   /// Begins a blob.
   public func beginBlob() throws -> NewBlob {
-    NewBlob(self, try AtomicFile(CacheFolder.blobs.path(in: directory).appending("new")))
+    NewBlob(self, try GrowingFile(CacheFolder.blobs.path(in: directory).appending("new")))
   }
 
   // MARK: Records
@@ -140,7 +140,7 @@ public final class Cache: Sendable {
         items.append(
           Item(
             path: file, size: UInt64(clamping: status.st_size),
-            used: (status.st_mtim.tv_sec, status.st_mtim.tv_nsec)))
+            used: (status.st_atim.tv_sec, status.st_atim.tv_nsec)))
       }
     }
     var total = items.reduce(UInt64(0)) { $0 + $1.size }
@@ -158,7 +158,7 @@ public final class Cache: Sendable {
 
   // MARK: Files
 
-  private func open(_ path: FilePath) throws -> Descriptor? {
+  func open(_ path: FilePath) throws -> Descriptor? {
     do throws(PosixError) {
       let file = try openFile(path, .read)
       if try !file.isRegularFile() { return nil }
@@ -170,9 +170,13 @@ public final class Cache: Sendable {
   }
 
   /// What another process has removed already is gone too.
-  private func remove(_ path: FilePath) { _ = path.withPlatformString { unlink($0) } }
+  func remove(_ path: FilePath) { _ = path.withPlatformString { unlink($0) } }
 
   /// Notes that it was used just now. That only orders what goes first, so it may fail where the cache can't
-  /// be written to.
-  private func touch(_ raw: Int32) { _ = futimens(raw, nil) }
+  /// be written to. The time of change stays: it vouches for the content (`BlobMark`).
+  func touch(_ raw: Int32) {
+    let now = timespec(tv_sec: 0, tv_nsec: (1 << 30) - 1)  // UTIME_NOW
+    let same = timespec(tv_sec: 0, tv_nsec: (1 << 30) - 2)  // UTIME_OMIT
+    _ = futimens(raw, [now, same])
+  }
 }

@@ -1,6 +1,5 @@
 public import Digest
 public import Posix
-import Synchronization
 
 /// A blob that was found or made. It stays readable as long as this object lives, whatever happens to its
 /// name: another process may remove it to keep the cache small.
@@ -38,44 +37,27 @@ private final class BlobRange: ByteSource {
 
 /// A blob that is being written: a file without a name in the cache until `finish`.
 public final class NewBlob: Sendable {
-  private struct State: ~Copyable {
-    var file: AtomicFile
-    var size: UInt64 = 0
-  }
-
   private let cache: Cache
-  private let state: Mutex<State>
+  private let file: GrowingFile
 
-  init(_ cache: Cache, _ file: consuming AtomicFile) {
+  init(_ cache: Cache, _ file: GrowingFile) {
     self.cache = cache
-    state = Mutex(State(file: file))
+    self.file = file
   }
 
   /// How many bytes were written.
-  public var size: UInt64 { state.withLock { $0.size } }
+  public var size: UInt64 { file.size }
 
   /// Adds bytes at the end.
-  public func write(_ bytes: UnsafeRawBufferPointer) throws {
-    nonisolated(unsafe) let bytes = bytes
-    try state.withLock { state in
-      try state.file.descriptor.write(bytes, at: state.size)
-      state.size += UInt64(bytes.count)
-    }
-  }
+  public func write(_ bytes: UnsafeRawBufferPointer) throws { try file.write(bytes) }
 
   /// Reads at an offset; fewer bytes only at the end.
   public func read(into buffer: UnsafeMutableRawBufferPointer, at offset: UInt64) throws -> Int {
-    nonisolated(unsafe) let buffer = buffer
-    return try state.withLock { try $0.file.descriptor.read(into: buffer, at: offset) }
+    try file.read(into: buffer, at: offset)
   }
 
   /// Drops all bytes.
-  public func reset() throws {
-    try state.withLock { state in
-      try state.file.descriptor.truncate(to: 0)
-      state.size = 0
-    }
-  }
+  public func reset() throws { try file.reset() }
 
   /// Keeps the blob under its digest, which the caller made of all bytes that were written.
   ///
@@ -83,10 +65,8 @@ public final class NewBlob: Sendable {
   public func finish(_ digest: Digest) throws -> CachedBlob {
     let size = size
     let isKept = try cache.makeRoom(for: size)
-    return try state.withLock { state in
-      let file = try state.file.descriptor.duplicate()
-      if isKept { try state.file.commit(as: cache.path(of: digest)) }
-      return CachedBlob(file, digest: digest, size: size)
-    }
+    let readable = try file.duplicate()
+    if isKept { try file.commit(as: cache.path(of: digest)) }
+    return CachedBlob(readable, digest: digest, size: size)
   }
 }

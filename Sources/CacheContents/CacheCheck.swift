@@ -66,6 +66,7 @@ public struct CacheCheck: Sendable {
 
   /// What is wrong with a file; nil when nothing is, or it isn't there any more.
   private func problem(of item: CacheItem) throws -> String? {
+    defer { item.forgetReading() }
     do throws(PosixError) {
       switch item.kind {
       case .blob, .package:

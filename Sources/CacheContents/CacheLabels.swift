@@ -13,6 +13,7 @@ extension CacheListing {
     var users: [String: Set<String>] = [:]
     for item in items where item.kind == .record {
       guard item.size <= 1 << 21, let bytes = try? Self.readBytes(item.path) else { continue }
+      item.forgetReading()
       for hex in Self.digests(in: bytes) { users[hex, default: []].insert(item.recordKind) }
     }
     for index in items.indices {

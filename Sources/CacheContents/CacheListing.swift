@@ -22,7 +22,8 @@ public struct CacheListing: Sendable {
     let folders = CacheFolder.allCases.map(\.rawValue)
     for name in try Self.names(directory) {
       let text = String(decoding: name, as: UTF8.self)
-      if ["lock", "packages.lock"].contains(text) { continue }
+      // The locks, and what runs of garboard-build hand from tool to tool.
+      if ["lock", "packages.lock", "locks", "work"].contains(text) { continue }
       guard let folder = CacheFolder(rawValue: text), folders.contains(text) else {
         try addOther(directory.appending(text), text)
         continue
@@ -65,6 +66,10 @@ public struct CacheListing: Sendable {
     var item = Self.item(.other, shown, path, status)
     if status.st_mode & S_IFMT == S_IFREG, text.utf8.elementsEqual(name) {
       Self.classify(text, folder, &item)
+    }
+    if item.hasTimeOfUse {
+      item.used = Int64(status.st_atim.tv_sec)
+      item.nanoseconds = UInt32(clamping: status.st_atim.tv_nsec)
     }
     items.append(item)
   }
@@ -117,6 +122,17 @@ extension CacheItem.Kind {
 }
 
 extension CacheItem {
+  /// Whether its time of use is its time of access, since its time of change vouches for its content.
+  var hasTimeOfUse: Bool { kind == .blob || kind == .record }
+
+  /// Looking at it is no use: sets its time of use back to what it was.
+  func forgetReading() {
+    guard hasTimeOfUse else { return }
+    let before = timespec(tv_sec: Int(used), tv_nsec: Int(nanoseconds))
+    let same = timespec(tv_sec: 0, tv_nsec: (1 << 30) - 2)  // UTIME_OMIT
+    _ = path.withPlatformString { utimensat(AT_FDCWD, $0, [before, same], AT_SYMLINK_NOFOLLOW) }
+  }
+
   /// Removes it, when it still is the file that was looked at; false when it isn't.
   ///
   /// - Throws: `PosixError` where that isn't allowed.

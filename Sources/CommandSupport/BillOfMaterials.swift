@@ -9,17 +9,18 @@ import SystemPackage
 extension ImageOptions {
   /// Gives entries to `send` as they are, or past what notes the packages in them when `--sbom` was given.
   ///
+  /// - Parameter below: what was noted of the layers that these entries lie on.
   /// - Returns: what was noted; nil without `--sbom`.
-  public func noting(_ sink: any EntrySink, _ send: (any EntrySink) throws -> Void) throws
-    -> PackageInventory?
-  {
+  public func noting(
+    _ sink: any EntrySink, onto below: PackageInventory? = nil, _ send: (any EntrySink) throws -> Void
+  ) throws -> PackageInventory? {
     guard sbom != nil else {
       try send(sink)
       return nil
     }
     let noted = InventorySink(sink)
     try send(noted)
-    var inventory = PackageInventory()
+    var inventory = below ?? PackageInventory()
     inventory.put(noted.finish())
     return inventory
   }

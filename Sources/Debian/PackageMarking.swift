@@ -87,8 +87,10 @@ extension PackageSelection {
       if dependency.isNegative { unwanted.append(dependency) } else { needed.append(dependency) }
     }
     var removals: [Int] = []
+    var upgrades: [Int] = []
     if !(try removeConflicts(
-      unwanted, depth: depth, removals: &removals, isProtected: wasProtected, fromUser: fromUser))
+      unwanted, depth: depth, removals: &removals, upgrades: &upgrades, isProtected: wasProtected,
+      fromUser: fromUser))
     {
       if failsEarly { return false }
       hasFailed = true
@@ -97,6 +99,17 @@ extension PackageSelection {
 
     self[package].isProtected = true
     defer { if !wasProtected { self[package].isProtected = false } }
+    // `MarkInstall_UpgradeOrRemoveConflicts`
+    for other in upgrades where self[other].install == self[other].current {
+      if try markInstall(other, withDependencies: true, depth: depth + 1, fromUser: false) { continue }
+      if !markDelete(other, depth: depth + 1) {
+        if failsEarly {
+          discardInstall(package)
+          return false
+        }
+        hasFailed = true
+      }
+    }
     if !(try installDependencies(
       needed, of: package, depth: depth, isProtected: wasProtected, fromUser: fromUser))
     {
@@ -132,7 +145,8 @@ extension PackageSelection {
 
   /// `MarkInstall_RemoveConflictsIfNotUpgradeable`
   private func removeConflicts(
-    _ dependencies: [PoolDependency], depth: Int, removals: inout [Int], isProtected: Bool, fromUser: Bool
+    _ dependencies: [PoolDependency], depth: Int, removals: inout [Int], upgrades: inout [Int],
+    isProtected: Bool, fromUser: Bool
   ) throws(SyntaxError) -> Bool {
     var hasFailed = false
     let stopsEarly = !isProtected && !fromUser
@@ -170,10 +184,7 @@ extension PackageSelection {
       for version in try solutions(dependency, { self[$0].current }) {
         let package = pool.versions[version].package
         if self[package].candidate == self[package].current { continue }
-        if !remove(package) {
-          hasFailed = true
-          if stopsEarly { return false }
-        }
+        upgrades.append(package)
       }
     }
     return !hasFailed

@@ -15,6 +15,19 @@ public final class PackagePool {
     public var codename: String
     /// The suite as the source names it.
     public var suite: String
+    /// Whether these are the packages that are installed, and not some that could be.
+    public private(set) var isInstalled = false
+
+    /// The packages that are installed; to be the last source.
+    public init(installed index: PackageIndex) {
+      self.index = index
+      suite = "now"
+      archive = "now"
+      codename = "now"
+      // apt_preferences(5): "100 (to) the version that is already installed (if any)"
+      pin = 100
+      isInstalled = true
+    }
 
     /// An index with the pin that apt gives it by default.
     public init(index: PackageIndex, release: ReleaseFile, suite: String) {
@@ -125,10 +138,27 @@ public final class PackagePool {
     }
   }
 
-  /// The version that apt would take: that of the highest pin, then the newest.
+  /// The version that is installed.
+  func current(of package: Int) -> Int? {
+    packages[package].versions.first { versions[$0].sources.contains { sources[$0].isInstalled } }
+  }
+
+  /// The packages that are installed, by number.
+  func installedPackages() -> [Int] {
+    var found: [Int] = []
+    for source in sources where source.isInstalled {
+      for record in 0..<source.index.count { found.append(package(named: source.index.name(of: record))) }
+    }
+    return found
+  }
+
+  /// The version that apt would take: that of the highest pin, then the newest; of installed packages, none
+  /// that is older.
   func candidate(of package: Int) -> Int? {
     var best: Int?
+    let installed = current(of: package).map { versions[$0].version }
     for version in packages[package].versions where versions[version].pin > 0 {
+      if let installed, versions[version].version < installed { continue }
       if let known = best, versions[known].pin >= versions[version].pin { continue }
       best = version
     }

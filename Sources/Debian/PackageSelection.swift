@@ -41,6 +41,16 @@ public final class PackageSelection {
   /// All packages that are or will be there.
   var selected: [Int] { states.keys.filter { states[$0]?.install != nil }.sorted() }
 
+  /// Takes what is installed from the pool, of which some came as dependencies only.
+  func begin(automatic: Set<String>) {
+    for package in pool.installedPackages() {
+      let version = pool.current(of: package)
+      var state = State(current: version, install: version, candidate: pool.candidate(of: package))
+      state.isAutomatic = automatic.contains(pool.name(package))
+      states[package] = state
+    }
+  }
+
   /// Takes what is selected for installed: what comes later builds on it.
   func settle() {
     for (package, state) in states {

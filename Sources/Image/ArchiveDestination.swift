@@ -19,6 +19,8 @@ final class ArchiveDestination: ImageDestination, @unchecked Sendable {
   private var offset: UInt64 = 0
   private var headerOffset: UInt64 = 0
   private let placing = Mutex(())
+  /// Where blobs go that were announced.
+  private var places: [Digest: UInt64] = [:]
 
   /// Where the tar is put together.
   private final class Output {
@@ -83,16 +85,25 @@ final class ArchiveDestination: ImageDestination, @unchecked Sendable {
 
   func holds(_ blob: OCI.Descriptor) -> Bool { false }
 
+  // Whichever of them comes first: the archive is the same.
+  func expect(_ blobs: [OCI.Descriptor]) throws {
+    for blob in blobs where places[blob.digest] == nil { places[blob.digest] = try reserve(blob) }
+  }
+
+  /// The size is known, so others can have the places behind it at once.
+  private func reserve(_ blob: OCI.Descriptor) throws -> UInt64 {
+    guard blob.size < 1 << 60 else {
+      throw ImageError(.blob(blob.digest, problem: "is too large for an archive"), at: place)
+    }
+    let start = offset
+    offset += 512 + (blob.size + 511) / 512 * 512
+    return start
+  }
+
   func store(_ blob: BlobToCopy) throws -> BlobOutcome {
-    // The size is known, so others can have the places behind it at once.
     let size = blob.descriptor.size
     let start = try placing.withLock { _ in
-      let start = offset
-      guard size < 1 << 60 else {
-        throw ImageError(.blob(blob.descriptor.digest, problem: "is too large for an archive"), at: place)
-      }
-      offset += 512 + (size + 511) / 512 * 512
-      return start
+      try places[blob.descriptor.digest] ?? reserve(blob.descriptor)
     }
     let header = try Self.header("blobs/sha256/" + blob.descriptor.digest.hex, size: size)
     try header.withUnsafeBytes { try writeAll(file.raw, $0, at: start, place: place) }

@@ -45,6 +45,7 @@ public final class ImageCopier: Sendable {
   public func copy(_ plan: ImageCopyPlan, tags: [Reference]) throws -> [StoredOutput] {
     // The large ones first: they take longest.
     let blobs = plan.blobs.sorted { $0.descriptor.size > $1.descriptor.size }
+    try writer.expect(blobs.map(\.descriptor))
     let next = Mutex(0)
     let workers = (0..<min(jobs, blobs.count)).map { _ in
       Worker { [self] in

@@ -14,6 +14,8 @@ public protocol ImageDestination: AnyObject, Sendable {
   func dropBlob(_ sink: BlobSink) throws
   /// Whether a blob is there already, and needn't be sent.
   func holds(_ blob: OCI.Descriptor) throws -> Bool
+  /// Is told what will be stored, in order, where that is known: the order in which it comes is left to chance.
+  func expect(_ blobs: [OCI.Descriptor]) throws
   /// Stores a blob from elsewhere; several may be stored at once, but none while one is begun.
   func store(_ blob: BlobToCopy) throws -> BlobOutcome
   /// Stores a manifest or an index, after what it names.
@@ -23,6 +25,9 @@ public protocol ImageDestination: AnyObject, Sendable {
 }
 
 extension ImageDestination {
+  /// The order matters only where blobs stand one after the other.
+  public func expect(_ blobs: [OCI.Descriptor]) throws {}
+
   /// A manifest is a blob like any other.
   public func store(document bytes: [UInt8], as descriptor: OCI.Descriptor) throws {
     let sink = try beginBlob()

@@ -18,7 +18,7 @@ public final class ImageOutputs {
   public var jobs = 1
   /// Takes the number of uncompressed bytes with each piece of a layer.
   public var progress: @Sendable (Int) -> Void = { _ in }
-  private var files: [(file: FileBlob, settings: CompressionSettings)] = []
+  private var files: [(file: GrowingFile, settings: CompressionSettings)] = []
   private var folders: [UnpackedDirectory] = []
   private var hasPlainLayer = false
 
@@ -33,7 +33,8 @@ public final class ImageOutputs {
     writer = stores.isEmpty ? nil : try ImageWriter(destinations: stores, tags: tags, remote: remote)
     for location in destinations {
       switch location {
-      case .tar(let path): files.append((try FileBlob(path), try CompressionSettings(tarName: path.string)))
+      case .tar(let path):
+        files.append((try GrowingFile(path), try CompressionSettings(tarName: path.string)))
       case .directory(let path): folders.append(try UnpackedDirectory(path))
       default: break
       }
@@ -94,7 +95,7 @@ public final class ImageOutputs {
   }
 
   private func copy(
-    _ blob: any BlobBytes, compressedAs settings: CompressionSettings, to file: FileBlob,
+    _ blob: any BlobBytes, compressedAs settings: CompressionSettings, to file: GrowingFile,
     as target: CompressionSettings
   ) throws {
     let source: any ByteSource =

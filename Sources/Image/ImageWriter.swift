@@ -133,6 +133,11 @@ public final class ImageWriter: @unchecked Sendable {
 
   private func insert(_ digest: Digest) -> Bool { stored.withLock { $0.insert(digest).inserted } }
 
+  /// Tells all destinations what will be stored, in this order.
+  func expect(_ blobs: [OCI.Descriptor]) throws {
+    for destination in destinations { try destination.expect(blobs) }
+  }
+
   /// Stores a blob of another image in every destination that doesn't have it. Several threads may do it for
   /// several blobs at once, while none is begun.
   ///

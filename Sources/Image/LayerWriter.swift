@@ -2,7 +2,7 @@ public import Archive
 public import Codec
 public import Digest
 public import OCI
-import Posix
+public import Posix
 public import Rootfs
 
 /// A place for the bytes of one blob, which can be read again until the blob is stored.
@@ -14,6 +14,9 @@ public protocol BlobBytes: AnyObject, Sendable {
   /// Drops all bytes.
   func reset() throws
 }
+
+/// A blob that is a file of its own.
+extension GrowingFile: BlobBytes {}
 
 /// A layer that was written: its facts, and what was counted on the way.
 public struct WrittenLayer: Sendable {

@@ -14,6 +14,8 @@ import SystemPackage
 public struct RootfsImage: Sendable {
   /// Where it goes: image stores, plain tars, directories.
   public var destinations: [ImageLocation]
+  /// The image that the layer lies on, with what it says of itself; nil for an image of this layer alone.
+  public var base: Image?
   /// The names that the image gets.
   public var references: [Reference] = []
   /// How the layer is compressed.
@@ -71,10 +73,11 @@ public struct RootfsImage: Sendable {
     let outputs = try ImageOutputs(destinations, tags: references, remote: remote)
     outputs.jobs = jobs
     outputs.progress = progress
+    for layer in base?.layers ?? [] { try outputs.writer?.copy(layer) }
     let layer = try outputs.writeLayer(compression, send)
 
-    let platform = self.platform ?? layer.platform ?? .host
-    var assembly = ImageAssembly(platform: platform)
+    let platform = base?.platform ?? self.platform ?? layer.platform ?? .host
+    var assembly = base.map { ImageAssembly(base: $0) } ?? ImageAssembly(platform: platform)
     assembly.created = try created(layer.newest)
     assembly.annotations = annotations
     assembly.changes = changes

@@ -8,7 +8,7 @@ public struct Recipe: Sendable, Equatable {
   public var name: String
   /// What it is, for people; nil when the file says nothing.
   public var summary: String?
-  /// Where the file is, which relative paths start from, and where in it the recipe starts.
+  /// Where the file is, which relative paths start from, and where in it the name is.
   public var location: RecipeLocation
   /// The image's names, as `NAME:TAG`.
   public var tags: [String] = []
@@ -20,12 +20,28 @@ public struct Recipe: Sendable, Equatable {
   public var inputs: [FilePath] = []
   /// One for each platform, in the file's order.
   public var builds: [Build]
+  /// The other recipes whose images it is made from, each once, in the file's order.
+  public var needs: [Need] = []
 
   /// A recipe.
   public init(name: String, location: RecipeLocation, builds: [Build]) {
     self.name = name
     self.location = location
     self.builds = builds
+  }
+
+  /// Another recipe whose image is needed.
+  public struct Need: Sendable, Equatable {
+    /// Its name.
+    public var name: String
+    /// Where it is named.
+    public var location: RecipeLocation
+
+    /// A recipe, by name.
+    public init(name: String, location: RecipeLocation) {
+      self.name = name
+      self.location = location
+    }
   }
 
   /// How the image of one platform is made.
@@ -261,6 +277,8 @@ public struct Recipe: Sendable, Equatable {
     public var include: [String] = []
     /// Mirrors; as below, or the machine's, when empty.
     public var mirrors: [String] = []
+    /// Only the named packages, without what they depend on (on a system of variant extract).
+    public var leavesOutDependencies = false
     /// Commands that run in it.
     public var hooks = Hooks()
 
@@ -325,7 +343,7 @@ public struct Recipe: Sendable, Equatable {
 }
 
 /// A place in a recipe file.
-public struct RecipeLocation: Sendable, Equatable, CustomStringConvertible {
+public struct RecipeLocation: Sendable, Hashable, CustomStringConvertible {
   /// The file.
   public var file: FilePath
   /// The line, from 1.

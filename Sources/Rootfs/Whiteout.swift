@@ -57,7 +57,7 @@ public enum LayerName: Sendable, Equatable {
   static let opaqueMarker = Array(".wh..wh..opq".utf8)
 
   /// How many bytes a name may have so that its whiteout is a name too (NAME_MAX is 255).
-  static let longestHidden = 255 - prefix.count
+  public static let longestHidden = 255 - prefix.count
 
   /// The entry of a layer that hides a path of the layers below: an empty file, the same at any time.
   public static func whiteout(of path: EntryPath) -> Entry {

@@ -31,6 +31,9 @@ struct GarboardBootstrap: GarboardTool {
       "Which packages an image would have, and why; the list is kept",
       "garboard-bootstrap --simulate --variant important --include nginx --lock trixie.lock trixie"),
     Example(
+      "Packages on top of an image, as one layer more",
+      "garboard-bootstrap --base debian-trixie.oci.tar --include curl trixie curl.oci.tar"),
+    Example(
       "By debootstrap, with a command run in it before it is packed",
       "garboard-bootstrap --engine debootstrap --customize-hook 'touch \"$1/etc/made-here\"' trixie t.oci.tar"
     ),
@@ -44,6 +47,15 @@ struct GarboardBootstrap: GarboardTool {
 
   @Option(help: "What makes the system: native, mmdebstrap or debootstrap.")
   var engine = EngineName.native
+
+  @Option(
+    help: ArgumentHelp(
+      """
+      Add the packages to this image as one layer more: oci:DIR[:TAG], oci-archive:FILE[:TAG], \
+      docker-archive:FILE[:NAME:TAG], docker://HOST/NAME[:TAG] or a path.
+      """, valueName: "image"),
+    completion: .file())
+  var base: String?
 
   @Option(help: "Where the engine native makes the system: auto, memory or disk ($TMPDIR).")
   var storage = NativeEngine.Storage.auto
@@ -64,12 +76,14 @@ struct GarboardBootstrap: GarboardTool {
   var mirror: [String] = []
 
   mutating func run() throws {
+    if let base, planning.simulate { return try BaseMode(self, at: base).simulate() }
     if planning.simulate { return try simulate() }
     if engine != .native, let option = planning.usedOption {
       throw ValidationError(
         "\(option) needs --simulate: the engine \(engine.rawValue) chooses packages itself.")
     }
     if let destination { image.output.insert(destination, at: 0) }
+    if let base { return try BaseMode(self, at: base).run() }
     let destinations = try image.destinations()
     if common.json, destinations.contains(.stream) {
       throw ValidationError("--json and an image on standard output exclude each other.")
@@ -118,20 +132,29 @@ extension GarboardBootstrap {
     _ bootstrapper: inout Bootstrapper, _ mirrors: MirrorList, _ progress: Progress
   ) throws {
     try bootstrapper.engine.check(bootstrapper.request)
+    let (engine, date) = try native(bootstrapper.request, mirrors, progress)
+    bootstrapper.request.sourceDateEpoch = bootstrapper.request.sourceDateEpoch ?? date
+    bootstrapper.engine = engine
+  }
+
+  /// The engine with the packages of a plan, and the date of the plan.
+  func native(
+    _ request: BootstrapRequest, _ mirrors: MirrorList, _ progress: Progress, base: BasePackages? = nil
+  ) throws -> (engine: NativeEngine, date: Int64) {
     let cache = try PackageCache(cache.directory)
     progress.setTitle("planning \(suite)")
-    let plan = try planning.plan(bootstrapper.request, mirrors: { mirrors }, cache: cache)
-    bootstrapper.request.sourceDateEpoch = bootstrapper.request.sourceDateEpoch ?? plan.date
+    let plan = try planning.plan(request, mirrors: { mirrors }, cache: cache, base: base)
     var fetch = PackageFetch(into: cache)
     fetch.isOffline = planning.offline
     fetch.transfer.onRetry = { Console.shared.verbose("\($0), again after \($1)") }
     fetch.onTotal = { [suite] in progress.begin("fetching packages of \(suite)", total: $0) }
     fetch.onBytes = { progress.add($0) }
-    bootstrapper.engine = NativeEngine(storage: storage, jobs: common.jobs) { [fetch, suite] _ in
+    let engine = NativeEngine(storage: storage, jobs: common.jobs) { [fetch, suite] _ in
       let files = try fetch.fetch(plan)
       progress.begin("bootstrap \(suite)")
       return NativeEngine.Packages(plan, files: files)
     }
+    return (engine, plan.date)
   }
 
   /// Prints the plan and makes nothing.

@@ -16,6 +16,11 @@ struct PackageOptions: ParsableArguments {
   @Option(help: ArgumentHelp("Leave out packages, separated by commas.", valueName: "packages"))
   var exclude: [String] = []
 
+  @Flag(
+    name: .customLong("no-dependencies"),
+    help: "Take exactly the packages that are named, without what they depend on (variants extract, custom).")
+  var leavesOutDependencies = false
+
   @Option(help: ArgumentHelp("Components of the archive (default: main).", valueName: "components"))
   var components: [String] = []
 
@@ -70,6 +75,7 @@ struct PackageOptions: ParsableArguments {
     request.variant = variant
     request.include = Self.words(include)
     request.exclude = Self.words(exclude)
+    request.resolvesDependencies = !leavesOutDependencies
     if !components.isEmpty { request.components = Self.words(components) }
     request.architecture = arch
     request.keyrings = keyring.map { FilePath($0) }
@@ -97,6 +103,7 @@ struct PackageOptions: ParsableArguments {
     where !values.isEmpty {
       words += [name, Self.words(values).joined(separator: ",")]
     }
+    if leavesOutDependencies { words.append("--no-dependencies") }
     if let arch { words += ["--arch", arch] }
     if slim { words.append("--slim") }
     return words

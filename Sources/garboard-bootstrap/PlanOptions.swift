@@ -42,9 +42,12 @@ struct PlanOptions: ParsableArguments {
   }
 
   /// The plan of a request: from its lock file, or from the archives' indexes.
-  func plan(_ request: BootstrapRequest, mirrors: () throws -> MirrorList, cache: PackageCache) throws
-    -> BootstrapPlan
-  {
+  ///
+  /// - Parameter base: the packages of the image that the request adds to; nil for a system from nothing.
+  func plan(
+    _ request: BootstrapRequest, mirrors: () throws -> MirrorList, cache: PackageCache,
+    base: BasePackages? = nil
+  ) throws -> BootstrapPlan {
     if let locked {
       let path = FilePath(locked)
       let plan = try PlanLock.read(path)
@@ -54,6 +57,7 @@ struct PlanOptions: ParsableArguments {
     try request.validate()
     var planner = Planner(request, cache: cache)
     planner.isOffline = offline
+    planner.base = base
     planner.onNotice = { Console.shared.notice($0) }
     planner.transfer.onRetry = { Console.shared.verbose("\($0), again after \($1)") }
     let plan = try planner.plan(try mirrors().sources)

@@ -1,6 +1,7 @@
 import ArgumentParser
 import CommandSupport
 import Glibc
+import Spelling
 
 /// The front of the suite: finds `garboard-NAME` and becomes it.
 @main

@@ -68,6 +68,38 @@ struct SimulateTests {
     #expect(none.errorText.contains("/Packages"), "\(none.errorText)")
   }
 
+  @Test("Packages without what they depend on, whatever that is, and from a lock file again")
+  func alone() throws {
+    let lock = folder.appending("alone.lock").string
+    for variant in ["extract", "custom"] {
+      let result = try run(
+        [
+          "--variant", variant, "--no-dependencies", "--include", "needs,tool", "--include", "tool", "--lock",
+          lock,
+        ])
+      #expect(result.status.isSuccess, "\(result.errorText)")
+      #expect(names(result) == ["needs", "tool"])
+      let locked = try run([
+        "--variant", variant, "--no-dependencies", "--include", "needs", "--locked", lock,
+      ])
+      #expect(locked.text == result.text)
+    }
+    let with = try run(["--variant", "extract", "--include", "needs,tool"])
+    #expect(with.errorText.contains("nowhere"), "\(with.errorText)")
+  }
+
+  @Test(
+    "What does not go with --no-dependencies is refused in one line",
+    arguments: [
+      (["--include", "tool"], "the variant minbase"), (["--variant", "extract"], "--include"),
+      (["--variant", "extract", "--include", "tool", "--exclude", "other"], "--exclude"),
+    ])
+  func refusedAlone(_ arguments: [String], _ expected: String) throws {
+    let result = try run(["--no-dependencies"] + arguments)
+    #expect(result.status == .exited(1))
+    #expect(result.errorText.contains(expected), "\(result.errorText)")
+  }
+
   @Test("Includes, excludes, and why each package is there")
   func reasons() throws {
     let result = try run(["--variant", "essential", "--include", "tool,build-essential"])

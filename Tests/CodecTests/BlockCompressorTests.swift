@@ -37,7 +37,7 @@ import Testing
   @Test(arguments: ["gzip:1", "gzip:6", "zstd:1", "zstd:3", "xz:0", "bzip2:9", "bzip2:1", "none"])
   func bytesDependOnNothingElse(_ text: String) throws {
     let settings = try CompressionSettings(parsing: text)
-    let size = settings.blockSize ?? 1 << 20
+    let size = settings.blockSize
     let plain = sample(3 * size + 12345)
     let expected = try compress(plain, settings, jobs: 1)
     for (jobs, piece) in [(2, .max), (3, 10_007), (8, 512), (2, size), (2, size + 1)] {
@@ -47,7 +47,8 @@ import Testing
 
   /// The blocks are what the libraries make of each block alone, so blocks can be taken over one by one.
   @Test(arguments: settings) func blocksStandAlone(_ settings: CompressionSettings) throws {
-    guard let size = settings.blockSize, settings.format != .xz else { return }
+    if settings.format == .xz { return }
+    let size = settings.blockSize
     let first = sample(size, seed: 1)
     let second = sample(size, seed: 2)
     let both = try compress(first + second, settings)
@@ -105,7 +106,7 @@ import Testing
         if call == failing { throw OutputError() }
       }
       #expect(throws: OutputError.self) {
-        var left = failing * (settings.blockSize ?? plain.count) + 1
+        var left = failing * settings.blockSize + 1
         while left > 0 {
           let count = min(left, plain.count)
           try plain.prefix(count).withUnsafeBytes { try compressor.write($0) }

@@ -131,7 +131,17 @@ struct ExamplesTests {
 
   @Test("garboard-bootstrap, from the machine's mirror")
   func bootstraps() throws {
-    try run("garboard-bootstrap", preparedBy: ":") { !$0.command.contains("--engine debootstrap") }
+    try run("garboard-bootstrap", preparedBy: ":") { example in
+      !["--engine debootstrap", "--base"].contains { example.command.contains($0) }
+    }
+  }
+
+  @Test("garboard-bootstrap on a base, from the machine's mirror")
+  func adds() throws {
+    try run(
+      "garboard-bootstrap",
+      preparedBy: "garboard-bootstrap -q --variant apt trixie debian-trixie.oci.tar"
+    ) { $0.command.contains("--base") }
   }
 
   @Test("garboard-bootstrap, with debootstrap, from the machine's mirror")

@@ -180,14 +180,17 @@ struct SampleImage {
   var archive: FilePath { directory.appending("app.oci.tar") }
   var layout: FilePath { directory.appending("layout") }
 
-  /// - Parameter size: the bytes of its larger layer.
-  init(size: Int = 200_000) throws {
+  /// - Parameters:
+  ///   - size: the bytes of its larger layer.
+  ///   - more: how many small layers come on top of the two.
+  init(size: Int = 200_000, more: Int = 0) throws {
     directory = try TemporaryDirectory()
     let tools = try productsDirectory()
     let script = """
       mkdir -p one/etc two/usr; head -c \(size) /dev/urandom >two/usr/data; echo text >one/etc/file
       '\(tools)/garboard-import' -q one base:1 -o base.oci.tar
       printf 'FROM base:1\\nCOPY two /\\nCMD ["/usr/data"]\\n' >Dockerfile
+      for number in $(seq 1 \(more)); do echo $number >two/$number; echo "COPY two/$number /more/$number" >>Dockerfile; done
       '\(tools)/garboard-scratch' -q -f Dockerfile --build-context base:1=oci-archive:base.oci.tar . \
         --cache cache -o oci:layout:app -o oci-archive:app.oci.tar:app
       """

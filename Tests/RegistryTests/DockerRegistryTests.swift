@@ -15,10 +15,12 @@ import Testing
 struct DockerRegistryTests {
   private func succeed(_ result: Tool.Result) { #expect(result.status.isSuccess, "\(result.errorText)") }
 
-  @Test("What was pushed is read by skopeo, podman and buildah, and what they push by us, digests unchanged")
-  func otherTools() throws {
+  @Test(
+    "What was pushed is read by skopeo, podman and buildah, and what they push by us, digests unchanged",
+    arguments: [0, 40])
+  func otherTools(more: Int) throws {
     let registry = try DockerRegistry()
-    let image = try SampleImage()
+    let image = try SampleImage(more: more)
     let directory = try TemporaryDirectory()
     let ours = "docker://\(registry.host)/ours/app:1"
     succeed(try copy(image.archive.string, ours))
@@ -58,8 +60,14 @@ struct DockerRegistryTests {
       // The bytes of the manifest are those that they wrote.
       let digest = SHA256.digest(raw.output).hex
       #expect(try readBytes(pulled.appending("blobs/sha256/\(digest)")) == raw.output)
-      let problems = try ImageSource(.layout(pulled, name: "app")).select().validate()
-      #expect(problems.isEmpty)
+      let again = try ImageSource(.layout(pulled, name: "app")).select()
+      #expect(try again.validate().isEmpty)
+      #expect(again.layers.count == 2 + more)
+      // And once more through us: the same bytes at the end of the chain.
+      let last = "docker://\(registry.host)/last/\(name):1"
+      succeed(try copy("oci:\(pulled):app", last))
+      #expect(
+        try Tool.check("skopeo", ["inspect", "--raw", "--tls-verify=false", last]).output == raw.output)
     }
   }
 

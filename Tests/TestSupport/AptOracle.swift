@@ -26,6 +26,12 @@ public final class AptOracle: Sendable {
     try update(["deb [trusted=yes] file:\(folder.appending("archive")) ./"])
   }
 
+  /// Takes packages for installed: dpkg's status file and apt's `extended_states`.
+  public func setInstalled(status: [UInt8], states: [UInt8]) throws {
+    try folder.write("status", status)
+    try folder.write("extended", states)
+  }
+
   private func prepare() throws {
     for name in ["state/lists/partial", "cache/archives/partial", "archive", "etc"] {
       try makeDirectories(folder.appending(name))

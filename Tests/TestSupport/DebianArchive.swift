@@ -77,7 +77,7 @@ public final class DebianArchive: Sendable {
   }
 
   private func build(_ package: Package) throws {
-    let tree = folder.appending("build").appending(package.name)
+    let tree = folder.appending("build").appending("\(package.name)_\(package.version)")
     try makeDirectories(tree.appending("DEBIAN"))
     var control = "Package: \(package.name)\nVersion: \(package.version)\n"
     control += "Architecture: \(package.architecture)\nMaintainer: Test <test@example.org>\n"

@@ -113,7 +113,7 @@ struct DpkgDatabase {
   }
 
   /// What a package without md5 sums gets for them.
-  private static func sums(_ unpacked: UnpackedPackage) -> [UInt8] {
+  static func sums(_ unpacked: UnpackedPackage) -> [UInt8] {
     var text: [UInt8] = []
     for path in unpacked.list {
       guard let sum = unpacked.sums[Array(path.dropFirst())] else { continue }

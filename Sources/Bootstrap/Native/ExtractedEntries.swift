@@ -14,6 +14,8 @@ import SystemPackage
 /// tree of them that extracting would make.
 final class ExtractedEntries: PlacedSource {
   private let order: RootOrder
+  /// The image that the packages are added to; nil for a tree from nothing.
+  private let base: BaseSystem?
   private let packages: [NativePackage]
   private let ahead: DataAhead
   private let claims = TreeClaims()
@@ -38,18 +40,24 @@ final class ExtractedEntries: PlacedSource {
 
   /// - Parameters:
   ///   - order: the packages, opened, and what is there beside them.
+  ///   - base: the image that the packages are added to; nil for a tree from nothing.
   ///   - temporary: where the decompressed packages go.
-  init(_ order: RootOrder, temporary: FilePath) throws {
+  init(_ order: RootOrder, onto base: BaseSystem? = nil, temporary: FilePath) throws {
     self.order = order
+    self.base = base
     rules = order.rules
     packages = try NativePackage.open(order.packages, jobs: Int(order.jobs))
     claims.setOrder(packages)
-    isMerged = packages.contains {
-      $0.control.name == "base-files" && $0.control.provides.contains("usr-is-merged")
+    if let base {
+      isMerged = base.entry(try EntryPath("lib"))?.kind == .symlink
+    } else {
+      isMerged = packages.contains {
+        $0.control.name == "base-files" && $0.control.provides.contains("usr-is-merged")
+      }
     }
     aliases = isMerged ? Set(RootSetup.mergedLinks(order.architecture).map { Array($0.name.utf8) }) : []
-    parts = Self.beginning(order)
-    devices = try RootTar.devices(order.epoch)
+    parts = base == nil ? Self.beginning(order) : []
+    devices = base == nil ? try RootTar.devices(order.epoch) : []
     claims.setMerged(isMerged)
     ahead = DataAhead(DataAhead.inOrder(packages), jobs: Int(order.jobs), folder: temporary)
     ahead.start()
@@ -196,6 +204,10 @@ final class ExtractedEntries: PlacedSource {
       guard let paths = lost[ObjectIdentifier(unpacked[index].package)] else { continue }
       let gone = Set(paths.map(\.path))
       unpacked[index].list.removeAll { gone.contains(place(Array($0.dropFirst()))) }
+    }
+    if let base {
+      parts = try DpkgDatabase.parts(unpacked, onto: base).reversed()
+      return
     }
     parts = DpkgDatabase.parts(unpacked)
     // apt's own packages have them for everybody.

@@ -66,7 +66,7 @@ public struct NativeEngine: Engine {
   public var jobs: Int?
   /// The program that makes the root: one whose `main` calls `RootProcess`.
   public var program: FilePath = "/proc/self/exe"
-  private let provide: @Sendable (BootstrapJob) throws -> Packages
+  let provide: @Sendable (BootstrapJob) throws -> Packages
 
   /// The engine.
   ///
@@ -116,7 +116,7 @@ public struct NativeEngine: Engine {
     of mirrors: MirrorList, for request: BootstrapRequest
   ) throws(BootstrapError) -> [AptSource] { mirrors.sources }
 
-  private func isUnshared(_ request: BootstrapRequest) -> Bool {
+  func isUnshared(_ request: BootstrapRequest) -> Bool {
     request.mode == .unshare || (request.mode == .auto && geteuid() != 0)
   }
 
@@ -179,7 +179,7 @@ public struct NativeEngine: Engine {
   }
 
   /// The process that makes the root, in namespaces of its own.
-  private func command(_ order: RootOrder, _ job: BootstrapJob) throws(BootstrapError) -> Command {
+  func command(_ order: RootOrder, _ job: BootstrapJob) throws(BootstrapError) -> Command {
     var command = Command(program, [RootProcess.argument])
     command.environment = engineEnvironment(temporary: job.folder, epoch: nil)
     command.isolation = [.mounts, .processes, .communication, .names, .session]
@@ -190,7 +190,7 @@ public struct NativeEngine: Engine {
     return command
   }
 
-  private static func file(of order: RootOrder, in folder: FilePath) throws(PosixError) -> Descriptor {
+  static func file(of order: RootOrder, in folder: FilePath) throws(PosixError) -> Descriptor {
     let file = try makeTemporaryFile(in: folder)
     var failure: PosixError?
     order.encoded.withUnsafeBytes { bytes in
@@ -201,7 +201,7 @@ public struct NativeEngine: Engine {
   }
 
   /// Removes a tree on the disk that belongs to other users than this one.
-  private func removeForeignTree(_ order: RootOrder, _ job: BootstrapJob) throws {
+  func removeForeignTree(_ order: RootOrder, _ job: BootstrapJob) throws {
     var order = order
     order.removes = true
     order.packages = []
@@ -213,12 +213,14 @@ public struct NativeEngine: Engine {
   }
 
   /// Memory, when what is available is three times what the packages say they take, and then some.
-  private func storage(_ packages: Packages) throws(BootstrapError) -> RootOrder.Storage {
+  ///
+  /// - Parameter besides: what else is in the tree, in KiB.
+  func storage(_ packages: Packages, besides other: UInt64 = 0) throws(BootstrapError) -> RootOrder.Storage {
     switch storage {
     case .memory: return .memory
     case .disk: return .disk
     case .auto:
-      let needed = packages.packages.reduce(0 as UInt64) { $0 + $1.installedSize } * 3 + (512 << 10)
+      let needed = packages.packages.reduce(0 as UInt64) { $0 + $1.installedSize } * 3 + (512 << 10) + other
       let text = String(decoding: try readHostFile("/proc/meminfo"), as: UTF8.self)
       let line = text.split(separator: "\n").first { $0.hasPrefix("MemAvailable:") }
       let available = line.flatMap { $0.split(separator: " ").dropFirst().first }.flatMap { UInt64($0) } ?? 0
@@ -228,7 +230,7 @@ public struct NativeEngine: Engine {
 }
 
 /// Opened .deb files, which the process that makes the root inherits under their numbers.
-private final class OpenPackages {
+final class OpenPackages {
   private(set) var packages: [RootOrder.Package] = []
 
   init(_ packages: NativeEngine.Packages) throws {

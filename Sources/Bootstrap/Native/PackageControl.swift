@@ -73,6 +73,9 @@ struct PackageControl: Sendable {
     try self.init(text, files: files, file: file)
   }
 
+  /// An installed package by its paragraph of dpkg's `status`, without its files.
+  init(installed paragraph: [UInt8]) throws { try self.init(paragraph, files: [], file: "status") }
+
   /// Reads the text of `control`.
   init(_ text: [UInt8], files: [File], file: String) throws {
     self.files = files

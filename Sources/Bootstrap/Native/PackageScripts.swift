@@ -7,7 +7,7 @@ import SystemPackage
 struct PackageScripts {
   private let root: FilePath
   private let order: RootOrder
-  private let log: RootLog
+  let log: RootLog
 
   init(root: FilePath, order: RootOrder, log: RootLog) {
     self.root = root
@@ -40,7 +40,7 @@ struct PackageScripts {
 
   /// What dpkg says of the first package that failed: "… installed NAME package post-installation script
   /// subprocess returned error exit status 1".
-  private static func failure(in lines: [String], _ status: ChildProcess.Status) -> ScriptFailure {
+  static func failure(in lines: [String], _ status: ChildProcess.Status) -> ScriptFailure {
     let mark = "dpkg: error processing package "
     guard let index = lines.firstIndex(where: { $0.hasPrefix(mark) }) else {
       return ScriptFailure(what: "dpkg --configure", status: status)
@@ -79,17 +79,21 @@ struct PackageScripts {
     try removeTree(folder)
   }
 
+  /// What programs are told besides.
+  var additions: [String] = []
+
   /// The version of the root's dpkg, which scripts are told.
   var dpkgVersion = "1.22.0"
 
-  private func runInside(
-    _ program: FilePath, _ arguments: [String], extra: [String],
+  func runInside(
+    _ program: FilePath, _ arguments: [String], extra: [String], inheriting descriptors: [Int32] = [],
     _ failure: (ChildProcess.Status) -> ScriptFailure
   ) throws {
     var command = Command(program, arguments)
     command.root = root
+    command.inherited = descriptors
     command.workingDirectory = "/"
-    command.environment = environment + extra
+    command.environment = environment + additions + extra
     let status = try log.run(command)
     if !status.isSuccess { throw failure(status) }
   }

@@ -170,7 +170,7 @@ final class RootBuild {
 
   /// Runs hooks as mmdebstrap does: programs and plain words directly, all else by sh, with the root as the
   /// argument.
-  private func hooks(_ hooks: [String], _ stage: String) throws {
+  func hooks(_ hooks: [String], _ stage: String) throws {
     for hook in hooks {
       log.phase("running the \(stage) hook")
       if let special = try SpecialHook(hook) {

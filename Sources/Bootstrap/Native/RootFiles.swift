@@ -6,7 +6,12 @@ import SystemPackage
 enum RootFiles {
   /// apt's sources, and what the request says of apt's and dpkg's configuration.
   static func files(_ job: BootstrapJob) throws(BootstrapError) -> [RootOrder.File] {
-    var files = try sources(job.mirrors)
+    try sources(job.mirrors) + configuration(job)
+  }
+
+  /// What the request says of apt's and dpkg's configuration.
+  static func configuration(_ job: BootstrapJob) throws(BootstrapError) -> [RootOrder.File] {
+    var files: [RootOrder.File] = []
     let apt = try lines(job.request.aptOptions, end: ";")
     if !apt.isEmpty { files.append(.init(path: "etc/apt/apt.conf.d/99mmdebstrap", bytes: apt)) }
     let dpkg = try lines(job.request.dpkgOptions + job.request.pathRules.rules.map(\.option), end: "")

@@ -46,6 +46,11 @@ struct RootOrder: Sendable, Equatable {
   var removes = false
   /// Whether this runs in a user namespace.
   var isUnshared = false
+  /// The descriptor of a pipe that the tree below comes through as a tar, which packages are added to; -1 for
+  /// a system from nothing.
+  var base: Int32 = -1
+  /// Packages of the base that had come as dependencies only and are asked for now.
+  var requested: [String] = []
   var packages: [Package] = []
   var files: [File] = []
   /// Rules for paths as dpkg's options.
@@ -91,6 +96,7 @@ extension RootOrder {
     writer.add(suite)
     writer.add(removes ? 1 : 0)
     writer.add(isUnshared ? 1 : 0)
+    writer.add(UInt64(UInt32(bitPattern: base)))
     writer.add(UInt64(packages.count))
     for package in packages {
       writer.add(UInt64(UInt32(bitPattern: package.descriptor)))
@@ -103,7 +109,7 @@ extension RootOrder {
       writer.add(file.path)
       writer.add(file.bytes)
     }
-    for list in [pathRules, include, setupHooks, extractHooks, essentialHooks, customizeHooks] {
+    for list in [pathRules, include, requested, setupHooks, extractHooks, essentialHooks, customizeHooks] {
       writer.add(UInt64(list.count))
       for text in list { writer.add(text) }
     }
@@ -124,6 +130,7 @@ extension RootOrder {
     suite = reader.text()
     removes = reader.number() == 1
     isUnshared = reader.number() == 1
+    base = Int32(truncatingIfNeeded: reader.number())
     packages = reader.list { reader in
       let descriptor = Int32(truncatingIfNeeded: reader.number())
       let file = reader.text()
@@ -135,6 +142,7 @@ extension RootOrder {
     files = reader.list { reader in File(path: reader.text(), bytes: reader.bytes()) }
     pathRules = reader.list { $0.text() }
     include = reader.list { $0.text() }
+    requested = reader.list { $0.text() }
     setupHooks = reader.list { $0.text() }
     extractHooks = reader.list { $0.text() }
     essentialHooks = reader.list { $0.text() }

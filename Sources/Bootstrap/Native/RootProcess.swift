@@ -30,6 +30,10 @@ public enum RootProcess {
         try removeTree(FilePath(order.root).appending("tree"))
         return 0
       }
+      if order.base >= 0 {
+        try RootAddition(order, log: log).run(writingTo: 1)
+        return 0
+      }
       let build = RootBuild(order, log: log)
       try build.run()
       try RootTar(root: build.root, epoch: order.epoch).write(to: 1)

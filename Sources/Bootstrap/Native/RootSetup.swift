@@ -161,11 +161,13 @@ struct RootSetup {
     let daemon = root.appending("usr/sbin/start-stop-daemon")
     if fileExists(daemon) {
       try move(daemon, to: FilePath(daemon.string + ".REAL"))
-      let text = "#!/bin/sh\necho \"Warning: Fake start-stop-daemon called, doing nothing\">&2\n"
-      try writeHostFile(daemon, Array(text.utf8), permissions: 0o755)
+      try writeHostFile(daemon, Self.daemonStub, permissions: 0o755)
       hasDaemonStub = true
     }
   }
+
+  private static let daemonStub = Array(
+    "#!/bin/sh\necho \"Warning: Fake start-stop-daemon called, doing nothing\">&2\n".utf8)
 
   private func move(_ path: FilePath, to other: FilePath) throws(BootstrapError) {
     let result = path.withPlatformString { from in other.withPlatformString { rename(from, $0) } }
@@ -174,14 +176,25 @@ struct RootSetup {
 
   // MARK: After
 
-  /// Takes away what was there for the scripts, and leaves what apt would have left.
-  func tidy(_ packages: [NativePackage]) throws {
+  /// Takes away what was there for the scripts.
+  func takeAway() throws {
     for target in mounted.reversed() { try unmount(target) }
     if hasPolicy { _ = root.appending("usr/sbin/policy-rc.d").withPlatformString { unlink($0) } }
     if hasDaemonStub {
       let daemon = root.appending("usr/sbin/start-stop-daemon")
-      try move(FilePath(daemon.string + ".REAL"), to: daemon)
+      let real = FilePath(daemon.string + ".REAL")
+      if fileExists(daemon), try readHostFile(daemon) != Self.daemonStub {
+        // A newer dpkg has brought its own.
+        _ = real.withPlatformString { unlink($0) }
+      } else {
+        try move(real, to: daemon)
+      }
     }
+  }
+
+  /// Takes away what was there for the scripts, and leaves what apt would have left.
+  func tidy(_ packages: [NativePackage]) throws {
+    try takeAway()
     for name in ["resolv.conf", "hostname"] {
       let copy = root.appending("etc").appending(name)
       let own = FilePath("/etc").appending(name)
@@ -262,6 +275,24 @@ enum AptStates {
       text += "Package: \(name)\nArchitecture: \(architecture)\nAuto-Installed: 1\n\n"
     }
     return Array(text.utf8)
+  }
+
+  /// The file's text when `names` are added to what it says already, and `requested` ones are no more automatic.
+  static func text(
+    _ before: [UInt8], adding names: [String], requested: Set<String>, _ architecture: String
+  ) throws -> [UInt8] {
+    var text: [UInt8] = []
+    var known: Set<String> = []
+    for paragraph in BasePackages.paragraphs(before) {
+      try BasePackages.fields(paragraph, ["Package"], "extended_states") { values in
+        known.insert(values[0])
+        if requested.contains(values[0]) { return }
+        text += paragraph
+        if text.last != 0x0a { text.append(0x0a) }
+        text.append(0x0a)
+      }
+    }
+    return text + self.text(names.filter { !known.contains($0) }, architecture)
   }
 
   private static func hash(_ name: String) -> UInt32 {

@@ -3,11 +3,11 @@ import Posix
 import SystemPackage
 
 /// The tools that are there: executables called `garboard-NAME`, beside this program or in `PATH`.
-struct ToolFinder {
+public struct ToolFinder: Sendable {
   private let paths: [String: String]
 
   /// Looks for them; the first folder that has a name wins.
-  init() {
+  public init() {
     var paths: [String: String] = [:]
     for folder in Self.folders {
       guard let directory = opendir(folder) else { continue }
@@ -26,10 +26,10 @@ struct ToolFinder {
   }
 
   /// The names, without "garboard-", in bytewise order.
-  var names: [String] { paths.keys.sorted { Array($0.utf8).lexicographicallyPrecedes(Array($1.utf8)) } }
+  public var names: [String] { paths.keys.sorted { Array($0.utf8).lexicographicallyPrecedes(Array($1.utf8)) } }
 
   /// Where a tool is.
-  func path(of name: String) -> String? { paths[name] }
+  public func path(of name: String) -> String? { paths[name] }
 
   private static var folders: [String] {
     var folders: [String] = []
@@ -57,41 +57,4 @@ struct ToolFinder {
     var status = stat()
     return stat(path, &status) == 0 && status.st_mode & S_IFMT == S_IFREG && access(path, X_OK) == 0
   }
-}
-
-/// What a tool says of itself in the first line of its `--help`; nil when it says nothing in two seconds.
-func abstract(ofProgram path: String) -> String? {
-  do {
-    var pipe = try Pipe()
-    let reader = pipe.takeReader()
-    let writer = pipe.takeWriter()
-    // Wide enough that its first line is not wrapped.
-    var command = Command(
-      FilePath(path), ["--help"], environment: Command.cleanEnvironment + ["COLUMNS=1000"])
-    command.output = .descriptor(writer.raw)
-    let child = try command.start()
-    _ = consume writer
-    let text = firstBytes(reader.raw, count: 4096)
-    child.signal(SIGKILL)
-    _ = try child.wait()
-    let line = text.split(separator: "\n").first { $0.hasPrefix("OVERVIEW: ") }
-    return line.map { String($0.dropFirst("OVERVIEW: ".count)) }
-  } catch {
-    return nil
-  }
-}
-
-private func firstBytes(_ descriptor: Int32, count: Int) -> String {
-  var bytes = [UInt8](repeating: 0, count: count)
-  var done = 0
-  while done < count {
-    var wait = pollfd(fd: descriptor, events: Int16(POLLIN), revents: 0)
-    guard poll(&wait, 1, 2000) == 1 else { break }
-    let got = bytes.withUnsafeMutableBytes { buffer in
-      (try? readSome(descriptor, into: UnsafeMutableRawBufferPointer(rebasing: buffer[done...]))) ?? 0
-    }
-    if got == 0 { break }
-    done += got
-  }
-  return String(decoding: bytes.prefix(done), as: UTF8.self)
 }

@@ -1,6 +1,8 @@
 /// The name that a mistyped one most likely meant: the fewest edits away, at most a third of its length
 /// (and two edits for short ones); nil when none is near.
-func nearest(to typed: String, in names: [String]) -> String? {
+public func nearest(to typed: String, in names: [String]) -> String? {
+  // What is far longer than any name means none of them, and isn't worth the work.
+  if typed.utf8.count > 100 { return nil }
   let limit = max(2, typed.count / 3)
   let candidates = names.map { (name: $0, edits: editDistance(typed, $0)) }
   let best = candidates.min { $0.edits < $1.edits }

@@ -1,0 +1,136 @@
+import Cache
+import Digest
+import Fetch
+public import Image
+import OCI
+import Posix
+public import SystemPackage
+
+/// What a run of builds is given.
+public struct BuildSettings: Sendable {
+  /// The cache's folder, for the tools.
+  public var cache: FilePath
+  /// Where `NAME.oci.tar` go.
+  public var output: FilePath
+  /// How many stages run at once, and how many threads each may have.
+  public var jobs: Int
+  /// Whether nobody is asked over the network.
+  public var isOffline = false
+  /// Whether everything is only looked at, and nothing made.
+  public var isDryRun = false
+  /// Whether the others go on when one fails.
+  public var keepsGoing = false
+  /// `SOURCE_DATE_EPOCH`.
+  public var epoch: String?
+  /// What reaches registries.
+  public var remote: (any RemoteStores)?
+
+  /// Settings.
+  public init(cache: FilePath, output: FilePath, jobs: Int) {
+    self.cache = cache
+    self.output = output
+    self.jobs = jobs
+  }
+}
+
+/// What all stages of a run share.
+struct BuildContext: Sendable {
+  var settings: BuildSettings
+  var tools: ToolSet
+  var store: StageStore
+  var fingerprints: InputFingerprints
+  var archives: ArchiveStates
+  var sources: ImageSources
+  var plans: PackagePlans
+  var slots: BuildSlots
+  var observer: BuildObserver
+  let known = Monitor<[FilePath: String]>([:])
+
+  var folder: BuildFolder { store.folder }
+
+  /// The digest of a program, looked up once in a run.
+  func fingerprint(_ program: FilePath) throws -> String {
+    try known.change { known in
+      if let digest = known[program] { return digest }
+      let digest = try fingerprints.digest(of: program, .content)
+      known[program] = digest
+      return digest
+    }
+  }
+
+  /// The time that new files on top of an image get.
+  func time(of base: StageResult) -> Int64 { settings.epoch.flatMap { Int64($0) } ?? base.created ?? 0 }
+
+  /// Puts what a URL has into a file; the cache keeps it.
+  func fetch(_ url: String, _ digest: Digest, to path: FilePath) throws {
+    if try store.cache.mark(of: digest) != nil, try store.cache.link(digest, to: path) { return }
+    if settings.isOffline {
+      throw ImageBuildError("\(url) is not in the cache, and --offline asks nobody")
+    }
+    let source = try HTTPSource(url)
+    let file = try openFile(path, .createNew(0o644))
+    var hash = SHA256()
+    try withUnsafeTemporaryAllocation(byteCount: 1 << 18, alignment: 4096) { buffer in
+      while case let count = try source.read(into: buffer), count > 0 {
+        let bytes = UnsafeRawBufferPointer(rebasing: buffer[..<count])
+        hash.update(bytes)
+        try file.write(bytes)
+      }
+    }
+    let found = hash.finish()
+    if found != digest { throw ImageBuildError("\(url) has the SHA-256 \(found.hex) and not \(digest.hex)") }
+    _ = try store.cache.adopt(path, as: digest)
+  }
+}
+
+/// Images from elsewhere: which one a location means just now.
+struct ImageSources: Sendable {
+  var cache: Cache
+  var fingerprints: InputFingerprints
+  var settings: BuildSettings
+
+  /// What stands for the content of a location.
+  func digest(of text: String) throws -> String {
+    let location = try ImageLocation(text, for: .input)
+    switch location {
+    case .registry(let reference):
+      if let digest = reference.digest { return "\(digest)" }
+      var builder = CacheKeyBuilder(kind: "reference", version: 1)
+      builder.add("reference", "\(reference)")
+      let key = builder.finish()
+      if settings.isOffline {
+        guard let record = try cache.record(key) else {
+          throw ImageBuildError("\(text) was never asked for, and --offline asks nobody")
+        }
+        return String(decoding: record, as: UTF8.self)
+      }
+      let source = try ImageSource(location, remote: settings.remote)
+      let digest = source.entries.map { "\($0.digest)" }.joined(separator: " ")
+      if try cache.record(key) != Array(digest.utf8) { try cache.setRecord(Array(digest.utf8), for: key) }
+      return digest
+    default:
+      guard let path = location.path else { throw ImageBuildError("\(text) is no image") }
+      // The index of a layout names all else by digest.
+      let index = path.appending("index.json")
+      return try fingerprints.digest(of: ImageBuild.absolute(exists(index) ? index : path), .content)
+        + (location.imageName.map { " \($0)" } ?? "")
+    }
+  }
+
+  /// A location whose path is absolute: tools work in the recipe's folder.
+  func absolute(_ text: String, for purpose: ImageLocation.Purpose = .input) throws -> String {
+    let location = try ImageLocation(text, for: purpose)
+    func from(_ path: FilePath) -> FilePath { ImageBuild.absolute(path) }
+    let resolved: ImageLocation =
+      switch location {
+      case .layout(let path, let name): .layout(from(path), name: name)
+      case .ociArchive(let path, let name): .ociArchive(from(path), name: name)
+      case .dockerArchive(let path, let reference): .dockerArchive(from(path), reference: reference)
+      case .detected(let path, let name): .detected(from(path), name: name)
+      case .directory(let path): .directory(from(path))
+      case .tar(let path): .tar(from(path))
+      default: location
+      }
+    return "\(resolved)"
+  }
+}
