@@ -41,7 +41,9 @@ final class HookOutside {
     if transfers.isEmpty { return }
     for isOurInput in [true, false] + transfers.map({ !$0.kind.isInward }) {
       var pipe = try Pipe()
-      let (reader, writer) = (pipe.takeReader().release(), pipe.takeWriter().release())
+      // Away from the numbers of the standard streams.
+      let reader = try pipe.takeReader().duplicate().release()
+      let writer = try pipe.takeWriter().duplicate().release()
       own.append(isOurInput ? reader : writer)
       others.append(isOurInput ? writer : reader)
     }
