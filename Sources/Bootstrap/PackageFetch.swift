@@ -26,12 +26,12 @@ public struct PackageFetch: Sendable {
   /// Makes all packages of a plan present.
   ///
   /// - Returns: where each of them is, in the plan's order: in the cache, or in an archive on this machine.
-  ///   Each has the size and the digest that its index names; one in the cache was checked when it came, and
-  ///   its size now.
+  ///   Each has the size and the digest that its index names, those in the cache too.
   /// - Throws: `BootstrapError`.
   public func fetch(_ plan: BootstrapPlan) throws(BootstrapError) -> [FilePath] {
     var paths: [FilePath] = []
     var missing: [CachedPackage] = []
+    var cached: [(FilePath, BootstrapPlan.Package)] = []
     var local: [(FilePath, BootstrapPlan.Package)] = []
     for package in plan.packages {
       if let path = try ArchiveFiles.localPath(package.url) {
@@ -41,10 +41,22 @@ public struct PackageFetch: Sendable {
       }
       let target = CachedPackage(package, cache)
       paths.append(target.path)
-      if target.isThere { PackageCache.touch(target.path) }
-      if target.isThere || missing.contains(where: { $0.digest == target.digest }) { continue }
+      if target.isThere {
+        PackageCache.touch(target.path)
+        cached.append((target.path, package))
+        continue
+      }
+      if missing.contains(where: { $0.digest == target.digest }) { continue }
       if isOffline { throw .offline(package.url) }
       missing.append(target)
+    }
+    // Disks forget, and other programs write: what has other bytes now is fetched again.
+    let areWhole = try inParallel(cached) { one throws(BootstrapError) in try Self.isWhole(one.0, one.1) }
+    for (one, isWhole) in zip(cached, areWhole) where !isWhole {
+      if isOffline { throw .offline(one.1.url) }
+      _ = one.0.withPlatformString { unlink($0) }
+      let target = CachedPackage(one.1, cache)
+      if !missing.contains(where: { $0.digest == target.digest }) { missing.append(target) }
     }
     _ = try inParallel(local) { one throws(BootstrapError) in try Self.checkLocal(one.0, one.1) }
     if missing.isEmpty { return paths }
@@ -73,6 +85,19 @@ public struct PackageFetch: Sendable {
       throw .badMirror("\(error)")
     }
     return paths
+  }
+
+  /// Whether a package in the cache is still what it was when it came.
+  private static func isWhole(
+    _ path: FilePath, _ package: BootstrapPlan.Package
+  ) throws(BootstrapError) -> Bool {
+    do throws(BootstrapError) {
+      try checkLocal(path, package)
+      return true
+    } catch {
+      if case .download = error { return false }
+      throw error
+    }
   }
 
   private static func checkLocal(_ path: FilePath, _ package: BootstrapPlan.Package) throws(BootstrapError) {

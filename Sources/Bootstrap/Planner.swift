@@ -48,6 +48,7 @@ public struct Planner: Sendable {
     if try setting("APT::Install-Recommends") == true {
       throw .unsupported(engine: "native", what: "Recommends", instead: "mmdebstrap")
     }
+    try refuseOtherChoices()
     let ignoresValidUntil = try setting("Acquire::Check-Valid-Until") == false
     let sources = sources.map { source in
       var source = source
@@ -83,6 +84,22 @@ public struct Planner: Sendable {
     }
     let date = archives.compactMap { $0.archive.release.date }.max() ?? 0
     return BootstrapPlan(suite: request.suite, architecture: architecture, date: date, packages: packages)
+  }
+
+  /// Settings that would have apt choose other packages, and do nothing here.
+  private static let choosing = [
+    "APT::Default-Release", "APT::Install-Suggests", "APT::Solver", "Dir::Etc::Preferences",
+  ]
+
+  private func refuseOtherChoices() throws(BootstrapError) {
+    for option in request.aptOptions {
+      let path = FilePath(option)
+      let text = fileExists(path) ? String(decoding: try readHostFile(path), as: UTF8.self) : option
+      let words = text.lowercased()
+      if let name = Self.choosing.first(where: { words.contains($0.lowercased()) }) {
+        throw .unsupported(engine: "native", what: "setting \(name) of apt", instead: "mmdebstrap")
+      }
+    }
   }
 
   private func variantSet(

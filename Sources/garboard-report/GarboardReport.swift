@@ -3,7 +3,9 @@ import CommandSupport
 import Digest
 import Image
 import OCI
+import Posix
 import SizeReport
+import SystemPackage
 
 /// Says what is in the layers of images, and what each changed.
 struct GarboardReport: GarboardTool {
@@ -27,6 +29,7 @@ struct GarboardReport: GarboardTool {
       "What changed between two images",
       "garboard-report --compare image.oci.tar output/debian-trixie.oci.tar"
     ),
+    Example("A page with a map of the tree", "garboard-report -q --html report.html image.oci.tar"),
     Example(
       "What two images share, and what both take in one layout",
       "garboard-report --shared image.oci.tar output/debian-trixie.oci.tar"),
@@ -87,12 +90,18 @@ struct GarboardReport: GarboardTool {
     completion: .file())
   var compare: String?
 
+  @Option(
+    help: ArgumentHelp(
+      "Write the report to this file as one page of HTML with a map of the tree.", valueName: "file"),
+    completion: .file(extensions: ["html"]), transform: { FilePath($0) })
+  var html: FilePath?
+
   @Flag(help: "Show how many bytes each image has in common with the others, and what all take together.")
   var shared = false
 
   func validate() throws {
-    if shared, compare != nil || layer != nil || by != nil || top != nil || !budgets.isEmpty {
-      throw ValidationError("--shared excludes --compare, --layer, --by, --top and --budget.")
+    if shared, compare != nil || layer != nil || by != nil || top != nil || !budgets.isEmpty || html != nil {
+      throw ValidationError("--shared excludes --compare, --layer, --by, --top, --budget and --html.")
     }
     if images.isEmpty {
       throw ValidationError(compare == nil ? "Name an image." : "--compare takes two images: BEFORE AFTER.")
@@ -123,6 +132,7 @@ struct GarboardReport: GarboardTool {
       earlier = report
     }
     var comparison: ComparisonText?
+    var page = html.map { _ in ReportPage(title: images.joined(separator: " ")) }
     for text in images {
       let source = try ImageSource(try ImageLocation(text, for: .input), remote: remote)
       for image in try chosen(source) {
@@ -132,6 +142,7 @@ struct GarboardReport: GarboardTool {
         if let layer, layer > report.layers.count {
           throw ValidationError("There is no layer \(layer) in \(text): it has \(report.layers.count).")
         }
+        page?.add(image, report, location: text)
         let results = budgets.map { $0.check(report) }
         for result in results { hasBroken = tell(result, of: text) || hasBroken }
         if common.json {
@@ -141,6 +152,11 @@ struct GarboardReport: GarboardTool {
           texts += comparison.map { [shown.layers, $0.text] } ?? [shown.text]
         }
       }
+    }
+    if let html, let page {
+      var file = try AtomicFile(html)
+      try page.html.withUnsafeBytes { try file.descriptor.write($0) }
+      try file.commit()
     }
     if common.json {
       var object = JSONObject()

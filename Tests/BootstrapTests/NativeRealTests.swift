@@ -61,7 +61,7 @@ extension EngineTests {
         .init(
           "garboard-overrides",
           files: [
-            ("usr/share/over/file", "f"), ("usr/share/over/other", "o"), ("usr/share/under/file", "u"),
+            ("usr/share/over/file", "f"), ("usr/share/over/other", "o"),
           ],
           scripts: [
             (
@@ -70,11 +70,16 @@ extension EngineTests {
               #!/bin/sh
               set -e
               dpkg-statoverride --add games daemon 4750 /usr/share/over/file
-              dpkg-statoverride --add '#77' mail 2770 /usr/share/under
+              dpkg-statoverride --add '#77' mail 2770 /usr/share/later
+              dpkg-statoverride --add '#77' games 0640 /usr/share/later/file
 
               """
             )
-          ])
+          ]),
+        // Unpacked by another run of dpkg, which has read the overrides.
+        .init(
+          "garboard-later", fields: ["Pre-Depends: garboard-overrides"],
+          files: [("usr/share/later/file", "l"), ("usr/share/later/other", "l")]),
       ])
       let outside = try TemporaryDirectory()
       _ = outside.path.withPlatformString { chmod($0, 0o777) }
@@ -93,7 +98,7 @@ extension EngineTests {
           find . -exec touch -hd 2001-01-01 {} +
           """, inside,
         ])
-      var request = try request(.essential, ["garboard-overrides"])
+      var request = try request(.essential, ["garboard-later", "garboard-overrides"])
       let lines = try Bootstrapper(request, engine: MmdebstrapEngine()).mirrors().sources
         .flatMap { $0.lines() ?? [] }
       request.mirrors =

@@ -140,7 +140,12 @@ struct SeveralSourcesTests {
     #expect(throws: BootstrapError.self) { try Planner(request, cache: nil).plan([source]) }
     request.aptOptions = ["Acquire::Check-Valid-Until \"false\";"]
     #expect(try Planner(request, cache: nil).plan([source]).packages.count == 1)
-    request.aptOptions.append("APT::Install-Recommends \"true\";")
-    #expect(throws: BootstrapError.self) { try Planner(request, cache: nil).plan([source]) }
+    let file = folder.appending("99pin").string
+    try folder.write("99pin", "Dir::Etc::preferences \"/tmp/pins\";\n")
+    for other in ["APT::Install-Recommends \"true\";", "apt::default-release \"sid\";", file] {
+      var request = request
+      request.aptOptions.append(other)
+      #expect(throws: BootstrapError.self, "\(other)") { try Planner(request, cache: nil).plan([source]) }
+    }
   }
 }

@@ -256,6 +256,22 @@ struct TamperingTests {
       let file = try openFile(path, .update)
       try file.truncate(to: try file.size() / 2)
     }
+    // Of the same size, with another byte.
+    let packages = folder.appending("cache/debs")
+    let names = try Tool.check("ls", [packages.string]).text.split(separator: "\n").map(String.init)
+    #expect(!names.isEmpty)
+    for name in names {
+      let file = try openFile(packages.appending(name), .update)
+      var byte: UInt8 = 0
+      _ = try withUnsafeMutableBytes(of: &byte) { try file.read(into: $0, at: 100) }
+      byte ^= 1
+      try withUnsafeBytes(of: byte) { try file.write($0, at: 100) }
+    }
+    #expect(failure() == nil)
+    for name in names {
+      let sum = try Tool.check("sha256sum", [packages.appending(name).string]).text.prefix(64)
+      #expect(name == sum + ".deb")
+    }
     try expectRecovery()
   }
 }

@@ -292,7 +292,7 @@ struct ReportCommandTests {
     ]
     let commands = texts.flatMap { $0.split(separator: "\n") }.filter { $0.hasPrefix("    $ ") }
       .map { String($0.dropFirst(6)) }
-    #expect(commands.count == 10)
+    #expect(commands.count == 13)
     let program = try productsDirectory()
     for command in commands {
       let result = try Tool.run(

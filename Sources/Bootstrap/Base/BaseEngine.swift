@@ -104,8 +104,10 @@ public struct BaseEngine: Engine {
     let baseReader = Descriptor(owning: try input.takeReader().duplicate().release())
     let baseWriter = input.takeWriter()
     order.base = baseReader.raw
+    let outside = try HookOutside(SpecialHook.all(job.request.hooks.inOrder))
+    order.transferEnds = outside.others
     var command = try native.command(order, job)
-    command.inherited = order.packages.map(\.descriptor) + [order.base]
+    command.inherited = order.packages.map(\.descriptor) + [order.base] + order.transferEnds
     let file = try NativeEngine.file(of: order, in: job.folder)
     command.input = .descriptor(file.raw)
     command.output = .descriptor(tarWriter.raw)
@@ -113,6 +115,7 @@ public struct BaseEngine: Engine {
     let process = try EngineProcess(command, log: log, capturesOutput: false)
     _ = consume tarWriter
     _ = consume baseReader
+    outside.start()
     let tar = TarStream(output.takeReader(), process: process, log: log)
     do {
       do {

@@ -41,7 +41,9 @@ final class HookOutside {
     if transfers.isEmpty { return }
     for isOurInput in [true, false] + transfers.map({ !$0.kind.isInward }) {
       var pipe = try Pipe()
-      let (reader, writer) = (pipe.takeReader().release(), pipe.takeWriter().release())
+      // Away from the numbers of the standard streams.
+      let reader = try pipe.takeReader().duplicate().release()
+      let writer = try pipe.takeWriter().duplicate().release()
       own.append(isOurInput ? reader : writer)
       others.append(isOurInput ? writer : reader)
     }
@@ -73,6 +75,8 @@ final class HookOutside {
         var text: [UInt8] = []
         do {
           try Self.run(transfer, data)
+        } catch let error as PosixError where error.errno == .brokenPipe {
+          // The other side reads no more, and knows why.
         } catch {
           text = Array("\(error)".utf8)
         }
@@ -85,6 +89,10 @@ final class HookOutside {
 
   private static func run(_ transfer: HookTransfers.Transfer, _ data: consuming Descriptor) throws {
     let path = absolutePath(FilePath(transfer.kind.isInward ? transfer.source : transfer.target))
+    var status = stat()
+    if transfer.kind.isInward, path.withPlatformString({ lstat($0, &status) }) != 0 {
+      throw PosixError("read", path.string, Errno(rawValue: errno))
+    }
     switch transfer.kind {
     case .copyIn:
       guard let name = path.lastComponent else { throw PosixError("copy", path.string, .invalidArgument) }

@@ -79,8 +79,10 @@ final class RootBuild {
     for round in rounds {
       log.phase("unpacking packages")
       let now = round.unpacked.map { rest[$0] }
+      // As dpkg reads them, once: what a preinst script adds holds from the next round on.
+      let overrides = try overrides()
       for package in now { try scripts.preinst(package, isUnpacked: false) }
-      try unpack(now, isFirstRound: false)
+      try unpack(now, isFirstRound: false, overrides)
       if !round.configured.isEmpty {
         try scripts.configure(round.configured.map { rest[$0].control.infoName }, forced: false)
       }
@@ -91,15 +93,15 @@ final class RootBuild {
 
   // MARK: Unpacking
 
-  private func unpack(_ packages: [NativePackage], isFirstRound: Bool) throws {
+  private func unpack(
+    _ packages: [NativePackage], isFirstRound: Bool, _ overrides: StatOverrides = StatOverrides()
+  ) throws {
     let database = DpkgDatabase(root: root)
     var rules = PackageUnpack.Rules()
     rules.paths = order.rules
     rules.isFirstRound = isFirstRound
     rules.diversions = Diversions(try database.read("diversions"))
-    rules.overrides = StatOverrides(
-      try database.read("statoverride"), passwd: try readIfThere("etc/passwd"),
-      group: try readIfThere("etc/group"))
+    rules.overrides = overrides
     if !isFirstRound { rules.watched = try database.watchedPaths() }
     let directory = try openFile(root, .directory)
     let raw = directory.raw
@@ -131,6 +133,12 @@ final class RootBuild {
       let gone = Set(paths.map(\.path))
       try database.remove(fromListOf: package.control) { gone.contains(claims.key(Array($0.dropFirst()))) }
     }
+  }
+
+  private func overrides() throws(BootstrapError) -> StatOverrides {
+    StatOverrides(
+      try DpkgDatabase(root: root).read("statoverride"), passwd: try readIfThere("etc/passwd"),
+      group: try readIfThere("etc/group"))
   }
 
   private func readIfThere(_ name: String) throws(BootstrapError) -> [UInt8] {

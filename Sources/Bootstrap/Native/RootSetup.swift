@@ -216,11 +216,12 @@ struct RootSetup {
       }
     }
     // What was there before apt, apt knows nothing of.
+    if packages.allSatisfy(\.isEssential) { return }
     let states = AptStates.text(
       packages.filter { $0.isAutomatic && !$0.isEssential }.map(\.control.name), order.architecture)
-    if !states.isEmpty {
-      try writeHostFile(root.appending("var/lib/apt/extended_states"), states)
-    }
+    let file = root.appending("var/lib/apt/extended_states")
+    try makeDirectories(file.removingLastComponent(), permissions: 0o755)
+    try writeHostFile(file, states)
   }
 
   /// The number of the user that apt downloads as, by the root's own passwd.

@@ -46,7 +46,9 @@ struct StatOverrides: Sendable {
     var numbers: [[UInt8]: UInt32] = [:]
     for line in accounts.split(separator: 0x0a) {
       let fields = line.split(separator: 0x3a, omittingEmptySubsequences: false)
-      guard fields.count > 2, let number = UInt32(String(decoding: fields[2], as: UTF8.self)) else { continue }
+      guard fields.count > 2, let number = UInt32(String(decoding: fields[2], as: UTF8.self)) else {
+        continue
+      }
       numbers[Array(fields[0])] = number
     }
     return numbers
