@@ -7,6 +7,8 @@ DESTDIR ?=
 SUITE ?= trixie
 # The random images of `make fuzz`.
 SEEDS ?= 1000-1999
+# More options of garboard-build, for `make images` and `make output/NAME.oci.tar`.
+BUILD_OPTIONS ?=
 # How often `make kill` ends a bootstrap.
 KILLS ?= 50
 
@@ -69,11 +71,11 @@ image: all deps-run ## Make a Debian base image in output/ and print its size pe
 	$(RELEASE)/garboard-bootstrap -t debian:$(SUITE) $(SUITE) output/debian-$(SUITE).oci.tar
 
 images: all deps-run ## Make the images of all recipes in recipes/ that are not up to date
-	$(RELEASE)/garboard-build --all -o output
+	$(RELEASE)/garboard-build $(BUILD_OPTIONS) --all -o output
 
 # One of them: make output/NAME.oci.tar
 output/%.oci.tar: all deps-run FORCE
-	$(RELEASE)/garboard-build -o output '$*'
+	$(RELEASE)/garboard-build $(BUILD_OPTIONS) -o output '$*'
 
 FORCE:
 

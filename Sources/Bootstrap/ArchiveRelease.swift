@@ -123,7 +123,7 @@ struct ReleaseReader {
         url,
         reason:
           "it expired \(Self.distance(now - end)) ago: the mirror is out of date or somebody plays back an "
-          + "old state ([check-valid-until=no] would take it all the same)")
+          + "old state ([check-valid-until=no] or --no-check-valid-until would take it all the same)")
     }
   }
 

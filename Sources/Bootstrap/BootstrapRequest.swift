@@ -81,6 +81,8 @@ public struct BootstrapRequest: Sendable {
   public var dpkgOptions: [String] = []
   /// Paths of packages that are left out; add `PathRules.slim` for a slim image.
   public var pathRules = PathRules()
+  /// Whether an archive whose `Valid-Until` has passed is refused, unless its source says otherwise.
+  public var checksValidUntil = true
   /// The newest time that an entry may have, in seconds since 1970; the archive's own date when nil.
   public var sourceDateEpoch: Int64?
   /// Where downloaded packages are kept for the next time, for engines that can; nil for nowhere.

@@ -21,6 +21,9 @@ public struct DebootstrapEngine: Engine {
     if !request.resolvesDependencies {
       throw .unsupported(engine: name, what: "--no-dependencies", instead: "native")
     }
+    if !request.checksValidUntil {
+      throw .unsupported(engine: name, what: "--no-check-valid-until", instead: "native")
+    }
     _ = try variant(request)
     func refuse(_ what: String, _ isThere: Bool) throws(BootstrapError) {
       if isThere { throw .unsupported(engine: name, what: what, instead: "mmdebstrap") }

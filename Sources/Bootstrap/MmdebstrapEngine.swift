@@ -19,6 +19,9 @@ public struct MmdebstrapEngine: Engine {
     if !request.resolvesDependencies {
       throw .unsupported(engine: name, what: "--no-dependencies", instead: "native")
     }
+    if !request.checksValidUntil {
+      throw .unsupported(engine: name, what: "--no-check-valid-until", instead: "native")
+    }
     if request.variant == .extract, !request.hooks.essential.isEmpty || !request.hooks.customize.isEmpty {
       throw .unsupported(
         engine: name, what: "essential and customize hooks in the variant extract", instead: nil)

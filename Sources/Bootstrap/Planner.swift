@@ -49,7 +49,8 @@ public struct Planner: Sendable {
       throw .unsupported(engine: "native", what: "Recommends", instead: "mmdebstrap")
     }
     try refuseOtherChoices()
-    let ignoresValidUntil = try setting("Acquire::Check-Valid-Until") == false
+    let setting = try setting("Acquire::Check-Valid-Until")
+    let ignoresValidUntil = !request.checksValidUntil || setting == false
     let sources = sources.map { source in
       var source = source
       if ignoresValidUntil, source.checkValidUntil == nil { source.checkValidUntil = false }

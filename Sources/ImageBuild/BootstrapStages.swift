@@ -64,6 +64,7 @@ extension StagePreparation {
       line.option("keyring", word(path))
     }
     cacheOptions(&line)
+    if context.settings.takesExpired { line.groups.append([Word("--no-check-valid-until", key: "")]) }
     if context.settings.isOffline { line.groups.append([Word("--offline", key: "")]) }
     let places = mirrors.map { mirror(of: $0) }
     for place in places where place.actual.hasPrefix("/") {

@@ -16,6 +16,8 @@ public struct BuildSettings: Sendable {
   public var jobs: Int
   /// Whether nobody is asked over the network.
   public var isOffline = false
+  /// Whether archives that have expired are taken.
+  public var takesExpired = false
   /// Whether everything is only looked at, and nothing made.
   public var isDryRun = false
   /// Whether the others go on when one fails.

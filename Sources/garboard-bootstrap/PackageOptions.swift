@@ -34,6 +34,11 @@ struct PackageOptions: ParsableArguments {
     completion: .file())
   var keyring: [String] = []
 
+  @Flag(
+    name: .customLong("no-check-valid-until"),
+    help: "Take archives that have expired: from mirrors that lag, or of days gone by.")
+  var takesExpired = false
+
   @Option(help: "auto, root, or unshare (user namespaces; needs no root).")
   var mode = BootstrapRequest.Mode.auto
 
@@ -79,6 +84,7 @@ struct PackageOptions: ParsableArguments {
     if !components.isEmpty { request.components = Self.words(components) }
     request.architecture = arch
     request.keyrings = keyring.map { FilePath($0) }
+    request.checksValidUntil = !takesExpired
     request.mode = mode
     request.hooks.setup = setupHook
     request.hooks.extract = extractHook

@@ -63,6 +63,11 @@ struct GarboardBuild: GarboardTool {
   @Flag(help: "Ask no network: take what the cache has, or fail.")
   var offline = false
 
+  @Flag(
+    name: .customLong("no-check-valid-until"),
+    help: "Take archives that have expired: from mirrors that lag, or of days gone by.")
+  var takesExpired = false
+
   @Argument(help: ArgumentHelp("Images, patterns of images, or recipes' files.", valueName: "recipe"))
   var names: [String] = []
 
@@ -85,6 +90,7 @@ struct GarboardBuild: GarboardTool {
       cache: cache.directory, output: FilePath(output), jobs: common.jobs)
     settings.cache = absolutePath(settings.cache)
     settings.isOffline = offline
+    settings.takesExpired = takesExpired
     settings.isDryRun = dryRun
     settings.keepsGoing = keepGoing
     settings.epoch = environmentValue("SOURCE_DATE_EPOCH")

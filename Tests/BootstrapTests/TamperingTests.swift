@@ -136,6 +136,12 @@ struct TamperingTests {
     let (expired, line) = try other(["Valid-Until: Sat, 03 Oct 2026 00:00:00 UTC"])
     #expect(try #require(line).contains("it expired"))
     #expect(failure(keys: [expired.keyring], options: "[check-valid-until=no]") == nil)
+    var (unchecked, sources) = try planner(keys: [expired.keyring])
+    unchecked.request.checksValidUntil = false
+    #expect(try unchecked.plan(sources).packages.count == 2)
+    // What a source says itself holds.
+    sources[0].checkValidUntil = true
+    #expect(throws: BootstrapError.self) { try unchecked.plan(sources) }
     #expect(try #require(try other([], date: 4_000_000_000).1).contains("in the future"))
     let foreign = try other(["Suite: stable", "Codename: bookworm"]).1
     #expect(try #require(foreign).contains("it is of the suite stable, bookworm and not of trixie"))
