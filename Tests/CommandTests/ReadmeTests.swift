@@ -25,7 +25,9 @@ struct ReadmeTests {
       let help = try garboard(tool, "--help", environment: ["COLUMNS=400"]).text
       known.formUnion(Example.examples(inDiscussion: help).map(\.command))
     }
-    let shown = readme.split(separator: "\n").map(String.init)
+    // The block of shell is run by `ReadmeFamilyTests`.
+    let shell = try #require(readme.split(separator: "```sh\n").last?.split(separator: "```").first)
+    let shown = readme.replacing(shell, with: "").split(separator: "\n").map(String.init)
       .filter { $0.hasPrefix("garboard-") || $0.hasPrefix("tar ") }
     #expect(shown.count >= 8)
     for command in shown { #expect(known.contains(command), "no tool's help has: \(command)") }
