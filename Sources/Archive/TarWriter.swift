@@ -16,6 +16,20 @@ public final class TarWriter {
   /// Writes to `output`, which gets the bytes in order in pieces of any size.
   public init(output: @escaping (UnsafeRawBufferPointer) throws -> Void) { self.output = output }
 
+  /// Writes an entry and, for a file, the data of the source's current one.
+  ///
+  /// - Parameter buffer: what the data go through.
+  /// - Throws: what `source` throws, and what `add` and `write` throw.
+  public func add(
+    _ entry: Entry, dataOf source: any EntrySource, _ buffer: UnsafeMutableRawBufferPointer
+  ) throws {
+    try add(entry)
+    if entry.kind != .file { return }
+    while case let count = try source.read(into: buffer), count > 0 {
+      try write(UnsafeRawBufferPointer(rebasing: buffer[..<count]))
+    }
+  }
+
   /// Starts an entry; a file's data follows by `write`.
   ///
   /// - Throws: `ArchiveError` when the data of the entry before is not complete.

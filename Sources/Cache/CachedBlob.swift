@@ -17,22 +17,7 @@ public final class CachedBlob: Sendable {
   }
 
   /// Its bytes, from the start.
-  public func open() -> any ByteSource { BlobRange(self) }
-
-  fileprivate var raw: Int32 { file.raw }
-}
-
-/// All of a blob as a source that keeps it alive.
-private final class BlobRange: ByteSource {
-  private let blob: CachedBlob
-  private let range: RangeSource
-
-  init(_ blob: CachedBlob) {
-    self.blob = blob
-    range = RangeSource(blob.raw, offset: 0, count: blob.size)
-  }
-
-  func read(into buffer: UnsafeMutableRawBufferPointer) throws -> Int { try range.read(into: buffer) }
+  public func open() -> any ByteSource { RangeSource(file.raw, count: size, of: self) }
 }
 
 /// A blob that is being written: a file without a name in the cache until `finish`.

@@ -147,7 +147,7 @@ public final class LayerWriter: EntrySink {
     try spool.flush()
     try blob.reset()
     begin()
-    return TarReader(try Decompressor(SpoolSource(spool)))
+    return TarReader(try Decompressor(RangeSource(spool.raw, count: spool.size, of: spool)))
   }
 
   /// Begins again, and drops what was written so far.
@@ -177,19 +177,6 @@ public final class LayerWriter: EntrySink {
       diffID: diffID, uncompressedSize: state.tar.offset, entries: entries, newest: newest,
       platform: programs.platform)
   }
-}
-
-/// A spool as a source, from its start; keeps it alive.
-private final class SpoolSource: ByteSource {
-  private let spool: Spool
-  private let range: RangeSource
-
-  init(_ spool: Spool) {
-    self.spool = spool
-    range = RangeSource(spool.raw, offset: 0, count: spool.size)
-  }
-
-  func read(into buffer: UnsafeMutableRawBufferPointer) throws -> Int { try range.read(into: buffer) }
 }
 
 extension CompressionSettings {

@@ -39,10 +39,15 @@ public final class RangeSource: SkippableSource {
   private let raw: Int32
   private var offset: UInt64
   private var remaining: UInt64
+  private let owner: AnyObject?
 
-  /// `count` bytes from `offset` of a descriptor that outlives this source.
-  public init(_ raw: Int32, offset: UInt64, count: UInt64) {
+  /// `count` bytes from `offset` of a descriptor.
+  ///
+  /// - Parameter owner: what the descriptor lives as long as, and is kept by this source; nil when the
+  ///   descriptor outlives it anyway.
+  public init(_ raw: Int32, offset: UInt64 = 0, count: UInt64, of owner: AnyObject? = nil) {
     self.raw = raw
+    self.owner = owner
     self.offset = offset
     remaining = count
   }

@@ -137,13 +137,7 @@ struct TreeDifference {
     defer { buffer.deallocate() }
     while let entry = try entries.next() {
       if !changed.contains(entry.path) { continue }
-      try writer.add(entry)
-      if entry.kind != .file { continue }
-      while true {
-        let count = try entries.read(into: buffer)
-        if count == 0 { break }
-        try writer.write(UnsafeRawBufferPointer(rebasing: buffer[..<count]))
-      }
+      try writer.add(entry, dataOf: entries, buffer)
     }
     for path in gone { try writer.add(LayerName.whiteout(of: path)) }
     try writer.finish()

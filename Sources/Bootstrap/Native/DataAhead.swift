@@ -167,17 +167,5 @@ final class DecompressedFile: Sendable {
   var raw: Int32 { file.raw }
 
   /// All of it, from the start.
-  func open() -> any ByteSource { Reader(self) }
-
-  private final class Reader: ByteSource {
-    private let file: DecompressedFile
-    private let range: RangeSource
-
-    init(_ file: DecompressedFile) {
-      self.file = file
-      range = RangeSource(file.raw, offset: 0, count: file.size)
-    }
-
-    func read(into buffer: UnsafeMutableRawBufferPointer) throws -> Int { try range.read(into: buffer) }
-  }
+  func open() -> any ByteSource { RangeSource(raw, count: size, of: self) }
 }

@@ -277,13 +277,7 @@ private func sendTree(_ directory: FilePath, only: [UInt8]?, to raw: Int32) thro
   defer { buffer.deallocate() }
   while let entry = try scan.next() {
     if entry.path.isRoot, only != nil { continue }
-    try writer.add(entry)
-    if entry.kind != .file { continue }
-    while true {
-      let count = try scan.read(into: buffer)
-      if count == 0 { break }
-      try writer.write(UnsafeRawBufferPointer(rebasing: buffer[..<count]))
-    }
+    try writer.add(entry, dataOf: scan, buffer)
   }
   try writer.finish()
   try output.flush()

@@ -69,13 +69,7 @@ struct RootTar {
         hasDevices = true
         for device in try Self.devices(epoch) { try writer.add(device) }
       }
-      try writer.add(entry)
-      if entry.kind != .file { continue }
-      while true {
-        let count = try entries.read(into: buffer)
-        if count == 0 { break }
-        try writer.write(UnsafeRawBufferPointer(rebasing: buffer[..<count]))
-      }
+      try writer.add(entry, dataOf: entries, buffer)
     }
     try writer.finish()
     try output.flush()
