@@ -63,16 +63,7 @@ public struct MmdebstrapEngine: Engine {
     let process = try EngineProcess(command, log: log, capturesOutput: false)
     _ = consume writer
     let tar = TarStream(pipe.takeReader(), process: process, log: log)
-    do {
-      let result = try body(BootstrapTree(content: .tar(tar), normaliser: .mmdebstrap(epoch: job.epoch)))
-      try tar.drain()
-      return result
-    } catch {
-      process.stop()
-      // A reader may have made its own error of the broken stream; the engine's says more.
-      if let failure = tar.failure { throw BootstrapError.engineFailed(failure) }
-      throw error
-    }
+    return try tar.lend(epoch: job.epoch, body)
   }
 
   private static func file(of bytes: [UInt8], in folder: FilePath) throws -> Descriptor {
@@ -219,6 +210,33 @@ final class TarStream: ByteSource {
     self.descriptor = descriptor
     self.process = process
     self.log = log
+  }
+
+  /// Lends the tree, and waits for the engine's end; an error ends the engine.
+  ///
+  /// - Parameters:
+  ///   - epoch: the newest time that an entry may have.
+  ///   - showsOutput: whether what the engine printed belongs to its error.
+  ///   - feed: gives the engine what it waits for before it writes.
+  /// - Throws: `BootstrapError.engineFailed` when it failed, else what `feed` and `body` throw.
+  func lend<Result>(
+    epoch: Int64, showsOutput: Bool = false, feed: () throws -> Void = {},
+    _ body: (BootstrapTree) throws -> Result
+  ) throws -> Result {
+    do {
+      try feed()
+      let result = try body(BootstrapTree(content: .tar(self), normaliser: .mmdebstrap(epoch: epoch)))
+      try drain()
+      return result
+    } catch {
+      process.stop()
+      // A reader may have made its own error of the broken stream; the engine's says more.
+      if var failure {
+        failure.showsOutput = failure.showsOutput || showsOutput
+        throw BootstrapError.engineFailed(failure)
+      }
+      throw error
+    }
   }
 
   func read(into buffer: UnsafeMutableRawBufferPointer) throws -> Int {

@@ -117,26 +117,18 @@ public struct BaseEngine: Engine {
     _ = consume baseReader
     outside.start()
     let tar = TarStream(output.takeReader(), process: process, log: log)
-    do {
+    var writer = Optional(baseWriter)
+    func feed() throws {
+      guard let writer = writer.take() else { return }
       do {
-        try send(to: baseWriter.raw)
+        try send(to: writer.raw)
       } catch let error as PosixError {
         // It has ended; why, its own words say.
         if error.errno == .brokenPipe { try tar.drain() }
         throw error
       }
-      _ = consume baseWriter
-      let result = try body(BootstrapTree(content: .tar(tar), normaliser: .mmdebstrap(epoch: job.epoch)))
-      try tar.drain()
-      return result
-    } catch {
-      process.stop()
-      if var failure = tar.failure {
-        failure.showsOutput = true
-        throw BootstrapError.engineFailed(failure)
-      }
-      throw error
     }
+    return try tar.lend(epoch: job.epoch, showsOutput: true, feed: feed, body)
   }
 
   /// Sends the base's tree as a tar.

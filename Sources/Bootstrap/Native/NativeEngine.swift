@@ -138,8 +138,6 @@ public struct NativeEngine: Engine {
     order.extractHooks = job.request.hooks.extract
     order.essentialHooks = job.request.hooks.essential
     order.customizeHooks = job.request.hooks.customize
-    let outside = try HookOutside(SpecialHook.all(job.request.hooks.inOrder))
-    order.transferEnds = outside.others
     if job.request.variant == .extract {
       let entries = try ExtractedEntries(order, temporary: job.folder)
       defer { withExtendedLifetime(files) {} }
@@ -151,6 +149,8 @@ public struct NativeEngine: Engine {
     if isForeignTree { _ = root.withPlatformString { chmod($0, 0o777) } }
     defer { if isForeignTree { try? removeForeignTree(order, job) } }
 
+    let outside = try HookOutside(SpecialHook.all(job.request.hooks.inOrder))
+    order.transferEnds = outside.others
     var pipe = try Pipe()
     let writer = pipe.takeWriter()
     var command = try command(order, job)
@@ -164,18 +164,7 @@ public struct NativeEngine: Engine {
     outside.start()
     withExtendedLifetime(files) {}
     let tar = TarStream(pipe.takeReader(), process: process, log: log)
-    do {
-      let result = try body(BootstrapTree(content: .tar(tar), normaliser: .mmdebstrap(epoch: job.epoch)))
-      try tar.drain()
-      return result
-    } catch {
-      process.stop()
-      if var failure = tar.failure {
-        failure.showsOutput = true
-        throw BootstrapError.engineFailed(failure)
-      }
-      throw error
-    }
+    return try tar.lend(epoch: job.epoch, showsOutput: true, body)
   }
 
   /// The process that makes the root, in namespaces of its own.
