@@ -222,9 +222,17 @@ struct TamperingTests {
       $0.hasSuffix(".part")
     }
     #expect(parts.count == 1)
-    let before = server.paths.count
     try expectRecovery()
-    #expect(server.paths.count == before + 2)
+    // Tries that were given up while they waited for the server come first, and one that a slow machine
+    // makes necessary may follow: neither begins at the file's start.
+    let requests = server.requests
+    let start = try #require(requests.lastIndex { $0.hasPrefix("GET /dists/trixie/InRelease ") })
+    let asked = requests[(start + 1)...]
+    #expect(!asked.isEmpty)
+    for request in asked {
+      #expect(request.contains("/one_1_all.deb ") && request.contains("\r\nRange: bytes="))
+      #expect(!request.contains("\r\nRange: bytes=0-"))
+    }
   }
 
   @Test("A page of HTML in place of a file", arguments: ["InRelease", "Packages.gz", "one_1_all.deb"])

@@ -41,9 +41,11 @@ public final class ArchiveServer: Sendable {
 
   /// The folder's address, without a slash at its end.
   public var url: String { server.url("") }
+  /// What was asked, each with its header.
+  public var requests: [String] { server.requests }
   /// The paths that were asked for.
   public var paths: [String] {
-    server.requests.map { $0.split(separator: " ").dropFirst().first.map(String.init) ?? "" }
+    requests.map { $0.split(separator: " ").dropFirst().first.map(String.init) ?? "" }
   }
 
   /// Serves another folder from now on.
