@@ -257,7 +257,7 @@ extension EngineTests {
       #expect(try Tool.run("grep", [place, "/proc/mounts"]).text == "")
       // The last process of the namespace takes a moment to go.
       var running = ""
-      for _ in 0..<50 {
+      for _ in 0..<600 {
         running = try Tool.run("pgrep", ["-fa", place]).text
         if running.isEmpty { break }
         usleep(100_000)

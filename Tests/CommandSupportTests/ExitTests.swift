@@ -146,7 +146,7 @@ struct ExitTests {
   }
 
   private func wait(for path: FilePath) throws {
-    for _ in 0..<1000 {
+    for _ in 0..<12_000 {
       if exists(path), try !readBytes(path).isEmpty { return }
       usleep(10_000)
     }

@@ -35,7 +35,7 @@ struct KilledBootstrapTests {
 
     def reap():
         # What is killed takes a moment to be gone.
-        deadline = time.monotonic() + 30
+        deadline = time.monotonic() + 120
         while children():
             try: os.waitpid(-1, os.WNOHANG)
             except ChildProcessError: pass

@@ -247,7 +247,7 @@ struct HTTPSourceTests {
   func stalled() throws {
     let server = try ScriptedServer { connection in
       connection.send("HTTP/1.1 200 OK\r\nContent-Length: 1000\r\n\r\n")
-      sleep(6)
+      connection.hold()
     }
     var options = quick
     options.stallTimeout = 1

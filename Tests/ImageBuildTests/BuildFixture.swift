@@ -189,7 +189,7 @@ final class BuildFixture {
 
   /// Waits until a tool that is made to wait does so.
   func waitForBlock() throws {
-    for _ in 0..<3000 {
+    for _ in 0..<12_000 {
       if isThere(folder.appending("blocked")) { return }
       usleep(10_000)
     }

@@ -130,7 +130,7 @@ func freePort() throws -> UInt16 {
 
 /// Waits until somebody listens on a port of 127.0.0.1.
 func waitForPort(_ port: UInt16) throws {
-  for _ in 0..<600 {
+  for _ in 0..<2400 {
     let descriptor = socket(AF_INET, Int32(SOCK_STREAM.rawValue) | Int32(SOCK_CLOEXEC.rawValue), 0)
     defer { close(descriptor) }
     var address = sockaddr_in()

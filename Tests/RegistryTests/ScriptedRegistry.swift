@@ -38,7 +38,7 @@ final class ScriptedRegistry: Sendable {
     process = try keeper.start(command)
     let file = FilePath(log.string + ".ports")
     var ports: [String] = []
-    for _ in 0..<600 where ports.isEmpty {
+    for _ in 0..<2400 where ports.isEmpty {
       if let bytes = try? readBytes(file) {
         ports = String(decoding: bytes, as: UTF8.self).split(whereSeparator: \.isWhitespace).map(String.init)
       } else {

@@ -15,8 +15,10 @@ public final class ArchiveServer: Sendable {
     case status(String)
     /// The announced length, and half of it.
     case cutShort
-    /// Nothing after half of the file, for a while.
-    case stall(milliseconds: UInt32)
+    /// Nothing after half of the file, until the client hangs up.
+    case stall
+    /// Nothing after half of the file, for a while, and then the end.
+    case pause(milliseconds: UInt32)
     /// A redirect to itself.
     case redirect
     /// A page of HTML with status 200.
@@ -80,7 +82,7 @@ public final class ArchiveServer: Sendable {
     case .status(let status)?: return connection.answer(status)
     case .redirect?: return connection.answer("302 Found", ["Location: \(path)"])
     case .page?: bytes = Array("<!DOCTYPE html><html><body>Please log in</body></html>\n".utf8)
-    case .cutShort?, .stall?, nil: break
+    case .cutShort?, .stall?, .pause?, nil: break
     }
     let range = connection.header("range").flatMap { $0.split(separator: "=").last }
       .flatMap { $0.split(separator: "-").first }.flatMap { Int($0) }
@@ -94,7 +96,10 @@ public final class ArchiveServer: Sendable {
     let half = (bytes.count - start) / 2 + start
     switch fault {
     case .cutShort?: connection.send(Array(bytes[start..<half]))
-    case .stall(let milliseconds)?:
+    case .stall?:
+      connection.send(Array(bytes[start..<half]))
+      connection.hold()
+    case .pause(let milliseconds)?:
       connection.send(Array(bytes[start..<half]))
       usleep(milliseconds * 1000)
     default: connection.send(Array(bytes[start...]))

@@ -13,6 +13,7 @@ public final class ScriptedServer: Sendable {
     /// The request's first line and header.
     public let request: String
     fileprivate let descriptor: Int32
+    fileprivate let log: Log
 
     /// Sends text as it is; a client that hung up is no error.
     public func send(_ text: String) { send(Array(text.utf8)) }
@@ -33,6 +34,8 @@ public final class ScriptedServer: Sendable {
       send(lines.joined(separator: "\r\n") + "\r\n\r\n")
       send(body)
     }
+    /// Leaves the client waiting: the connection stays as it is until the server ends.
+    public func hold() { log.held.withLock { $0.append(dup(descriptor)) } }
     /// The value of a field of the request's header.
     public func header(_ name: String) -> String? {
       let prefix = name.lowercased() + ": "
@@ -47,7 +50,11 @@ public final class ScriptedServer: Sendable {
   /// The port on 127.0.0.1.
   public let port: UInt16
 
-  private final class Log: Sendable { let requests = Mutex<[String]>([]) }
+  fileprivate final class Log: Sendable {
+    let requests = Mutex<[String]>([])
+    let held = Mutex<[Int32]>([])
+    deinit { for descriptor in held.withLock({ $0 }) { close(descriptor) } }
+  }
 
   /// Starts to answer.
   public init(_ answer: @escaping @Sendable (Connection) -> Void) throws {
@@ -74,7 +81,7 @@ public final class ScriptedServer: Sendable {
         if descriptor < 0 { return }
         let request = Self.readRequest(descriptor)
         log.requests.withLock { $0.append(request) }
-        answer(Connection(number: number, request: request, descriptor: descriptor))
+        answer(Connection(number: number, request: request, descriptor: descriptor, log: log))
         close(descriptor)
         number += 1
       }

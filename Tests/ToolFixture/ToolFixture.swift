@@ -42,7 +42,7 @@ struct ToolFixture: GarboardTool {
         progress.add(100)
       }
       Console.shared.notice("half-way")
-      usleep(250_000)
+      usleep(1_000_000)
       progress.finish()
     case .wait: try waitForSignal()
     }
