@@ -70,3 +70,14 @@ func storeFile(_ bytes: UnsafeRawBufferPointer, as path: FilePath) throws(Bootst
     throw .system(error)
   }
 }
+
+/// What is taken away from the permissions of what this process makes. umask(2) can't be asked without changing
+/// it, which other threads would notice; proc(5) says it.
+func currentUmask() throws(BootstrapError) -> UInt16 {
+  let status = String(decoding: try readHostFile("/proc/self/status"), as: UTF8.self)
+  let line = status.split(separator: "\n").first { $0.hasPrefix("Umask:") }
+  guard let mask = line?.split(whereSeparator: \.isWhitespace).last.flatMap({ UInt16($0, radix: 8) }) else {
+    throw .system(PosixError("find the umask in", "/proc/self/status", .invalidArgument))
+  }
+  return mask
+}
