@@ -2,13 +2,16 @@ import Glibc
 import Posix
 
 /// What happens when a signal ends the process: children end, named temporary files go, the terminal's
-/// line is cleared, and the exit status says which signal it was.
+/// line is cleared, registries are told of uploads that are given up, and the exit status says which signal it
+/// was.
 ///
 /// The signals are blocked in all threads but one, which waits for them: so the clean-up is ordinary code
 /// and not a signal handler's.
 enum Termination {
   /// How long children may take to end.
   private static let grace = Duration.seconds(5)
+  /// How long others may be told that work is given up. A second signal ends that at once.
+  private static let patience = Duration.seconds(1)
 
   /// Prepares the process; called once, before there is another thread.
   static func install() {
@@ -27,8 +30,17 @@ enum Termination {
       ActiveChildren.shared.terminate(grace: grace)
       TemporaryNames.shared.removeAll()
       Console.shared.clear()
+      waitForHolds(set)
       _exit(128 + number)
     }
+  }
+
+  /// Returns when nothing holds the process any more, or `patience` is over, or one of these signals comes.
+  private static func waitForHolds(_ signals: sigset_t) {
+    var signals = signals
+    var slice = timespec(tv_sec: 0, tv_nsec: 10_000_000)
+    let deadline = ContinuousClock.now + patience
+    while Ending.isHeld, ContinuousClock.now < deadline, sigtimedwait(&signals, nil, &slice) < 0 {}
   }
 
   /// Ends the process with `status`, unless a signal is ending it already.

@@ -27,7 +27,8 @@ public final class HTTPClient: Sendable {
   /// Every status is an answer. The answer's content is read from what is returned.
   ///
   /// - Parameter verifiesPeer: whether the server's certificate must be good.
-  /// - Throws: `FetchError`, and what the source of the content throws.
+  /// - Throws: `FetchError`, what the source of the content throws, and `PosixError`, canceled, when this process is
+  ///   being ended (see `Ending`) while content is sent.
   public func send(_ request: HTTPRequest, verifiesPeer: Bool = true) throws -> HTTPResponse {
     let connections: Connections
     if let kept = idle.withLock({ $0.popLast() }) {

@@ -1,5 +1,6 @@
 import CCurl
 public import Posix
+import SystemPackage
 
 /// The answer to a request: its status and header, and its content as it is read.
 ///
@@ -23,6 +24,8 @@ public final class HTTPResponse: ByteSource {
   private struct Sending {
     var source: any ByteSource
     var left: UInt64
+    /// Whether the process's end cuts it short: where there is content.
+    var mayBeCut: Bool
     var failure: (any Error)?
   }
 
@@ -113,7 +116,7 @@ public final class HTTPResponse: ByteSource {
   }
 
   private func send(_ source: any ByteSource, _ count: UInt64, _ method: String) {
-    sending = Sending(source: source, left: count)
+    sending = Sending(source: source, left: count, mayBeCut: count > 0)
     set(CURLOPT_UPLOAD, 1)
     set(CURLOPT_CUSTOMREQUEST, method)
     _ = garboard_curl_set_offset(handle, CURLOPT_INFILESIZE_LARGE, curl_off_t(clamping: count))
@@ -172,11 +175,13 @@ public final class HTTPResponse: ByteSource {
   }
 
   private func work() throws {
+    let mayBeCut = sending?.mayBeCut == true
+    if mayBeCut, Ending.isUnderway { throw PosixError("send to", url, .canceled) }
     var running: Int32 = 0
     let wasStarted = hasStarted
     var code = curl_multi_perform(connections.multi, &running)
     if code == CURLM_OK, running > 0, buffer.filled == 0, wasStarted == hasStarted {
-      code = curl_multi_poll(connections.multi, nil, 0, 1000, nil)
+      code = curl_multi_poll(connections.multi, nil, 0, mayBeCut ? 200 : 1000, nil)
     }
     guard code == CURLM_OK else {
       throw FetchError(url, .connection(String(cString: curl_multi_strerror(code))))

@@ -161,8 +161,10 @@ public final class HTTPSource: ByteSource {
 
 /// Waits.
 func pause(_ duration: Duration) {
-  let parts = duration.components
-  var rest = timespec(tv_sec: Int(parts.seconds), tv_nsec: Int(parts.attoseconds / 1_000_000_000))
-  var left = timespec()
-  while nanosleep(&rest, &left) != 0 && errno == EINTR { rest = left }
+  let deadline = ContinuousClock.now + duration
+  while case let left = deadline - ContinuousClock.now, left > .zero, !Ending.isUnderway {
+    let part = min(left, .milliseconds(100)).components
+    var slice = timespec(tv_sec: Int(part.seconds), tv_nsec: Int(part.attoseconds / 1_000_000_000))
+    nanosleep(&slice, nil)
+  }
 }

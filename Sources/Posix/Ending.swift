@@ -13,4 +13,20 @@ public enum Ending {
 
   /// Notes that the process is about to end. Before anything is stopped.
   public static func begin() { state.store(true, ordering: .releasing) }
+
+  // MARK: What has to be told elsewhere
+
+  private static let holds = Atomic<Int>(0)
+
+  /// Whether there is something that others should be told before this process ends; see `Hold`.
+  public static var isHeld: Bool { holds.load(ordering: .acquiring) > 0 }
+
+  /// Work that leaves something behind on another machine when it is cut short, from its start until it is done
+  /// or has cleaned up there. An ending process waits for it, for a moment and no longer: so it has to look at
+  /// `isUnderway` often.
+  public final class Hold: Sendable {
+    /// Begins.
+    public init() { Ending.holds.wrappingAdd(1, ordering: .acquiringAndReleasing) }
+    deinit { Ending.holds.wrappingSubtract(1, ordering: .acquiringAndReleasing) }
+  }
 }

@@ -3,6 +3,7 @@ import Fetch
 import Image
 import OCI
 import Posix
+import SystemPackage
 
 /// Sends one blob to a repository that may have it already.
 ///
@@ -37,8 +38,12 @@ struct BlobUpload {
   }
 
   /// Brings it there.
+  ///
+  /// When this process is being ended, what has begun is cancelled: see `Ending`.
   func run(mountingFrom other: String?) throws -> BlobOutcome {
     if try isThere() { return .present }
+    let hold = Ending.Hold()
+    defer { withExtendedLifetime(hold) {} }
     var feed = Feed(blob)
     var start: ServerURL
     switch try begin(mountingFrom: other) {
@@ -145,6 +150,7 @@ struct BlobUpload {
     _ method: String, _ url: ServerURL, _ fields: [(name: String, value: String)], _ feed: inout Feed,
     count: UInt64
   ) throws -> HTTPResponse {
+    if Ending.isUnderway { throw PosixError("send", "\(digest)", .canceled) }
     let start = feed.offset
     // The closure outlives the call in no way; it needs a reference all the same.
     let box = FeedBox(feed)

@@ -1,6 +1,7 @@
 import Fetch
 import OCI
 import Posix
+import SystemPackage
 import Synchronization
 
 /// Speaks to one repository of one registry: OCI distribution 1.1.
@@ -117,7 +118,9 @@ final class RegistryClient: Sendable {
         throw self.error(error)
       }
       failure.url = url.shown
-      note(failure, http.options.pause(retry, serverAsks: failed?.retryAfter))
+      let delay = http.options.pause(retry, serverAsks: failed?.retryAfter)
+      if Ending.isUnderway { throw PosixError("send to", url.shown, .canceled) }
+      note(failure, delay)
       retry += 1
     }
   }

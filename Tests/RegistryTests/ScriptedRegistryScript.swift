@@ -39,8 +39,13 @@ let scriptedRegistryScript = #"""
               with lock: state["uploads"][parts[-1]] = state["uploads"].get(parts[-1], b"") + body
               self.close_connection = True
               return
+          if mode in ("stuck", "deaf") and self.command in ("PATCH", "PUT") and "uploads" in parts:
+              # Takes a little, and then no more; the other one doesn't answer to DELETE either.
+              self.note(self.rfile.read(1000))
+              threading.Event().wait()
           body = self.rfile.read(length)
           self.note(body)
+          if mode == "deaf" and self.command == "DELETE": threading.Event().wait()
           getattr(self, self.server.name)(url, parts, mode, body)
       do_GET = do_HEAD = do_POST = do_PUT = do_PATCH = do_DELETE = do
       def once(self, what):
@@ -97,7 +102,7 @@ let scriptedRegistryScript = #"""
               name = "/".join(parts[1:cut])
           writes = self.command in ("POST", "PUT", "PATCH")
           actions = "pull,push" if writes else "pull"
-          if mode not in ("open", "cut", "tampered", "huge", "busy", "loop", "tls", "refs") and not self.allowed(mode, name, actions):
+          if mode not in ("open", "cut", "tampered", "huge", "busy", "loop", "tls", "refs", "stuck", "deaf") and not self.allowed(mode, name, actions):
               return self.challenge(mode, name, actions)
           if mode == "refs" and "uploads" not in parts: return self.refs(url, parts, body)
           if mode == "busy" and self.once("busy"):
@@ -113,7 +118,7 @@ let scriptedRegistryScript = #"""
                   "Docker-Content-Digest": digest}, data if mode != "tampered" or "tag" in parts else data)
           digest = parts[-1]
           if self.command == "HEAD":
-              if mode in ("cut", "uploadelsewhere"): return self.answer(404)
+              if mode in ("cut", "uploadelsewhere", "stuck", "deaf"): return self.answer(404)
               return self.answer(200, {"Content-Length": str(os.path.getsize(layout + "/blobs/" + digest.replace(":", "/")))})
           if mode == "blobredirect": return self.answer(307, {"Location": "http://127.0.0.2:%d%s" % (EVIL, url.path)})
           if mode == "blobdemand": return self.answer(307, {"Location": "http://127.0.0.2:%d/demand" % EVIL})

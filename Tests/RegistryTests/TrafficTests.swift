@@ -1,4 +1,5 @@
 import Digest
+import Glibc
 import Image
 import OCI
 import Posix
@@ -70,6 +71,32 @@ struct TrafficTests {
     // The check looks at the right place: an upload that nobody cancels is there.
     try Tool.check("curl", ["-sf", "-X", "POST", "http://\(registry.host)/v2/cancelled/app/blobs/uploads/"])
     #expect(try Tool.check("sh", ["-c", uploads]).text != "")
+  }
+
+  @Test(
+    "A signal cancels the uploads that have begun, also where nothing moves, and doesn't wait for the answer",
+    arguments: [("stuck", 60_000, SIGINT), ("stuck", 30_000_000, SIGTERM), ("deaf", 30_000_000, SIGINT)])
+  func interrupted(_ mode: String, _ size: Int, _ signal: Int32) throws {
+    let registry = try ScriptedRegistry(size: size)
+    let place = "docker://\(registry.host)/\(mode)/app:1"
+    let errors = try openFile(registry.image.directory.appending("errors"), .createNew())
+    var command = Command(
+      try builtProgram("garboard-copy"), ["-q", "oci:\(registry.image.layout):app", place])
+    command.errors = .descriptor(errors.raw)
+    let process = try command.start()
+    func uploads(_ methods: [String]) throws -> Set<String> {
+      Set(
+        try registry.seen("registry").filter { methods.contains($0.method) && $0.path.contains("/uploads/u") }
+          .compactMap { $0.path.split(separator: "?").first.map(String.init) })
+    }
+    for _ in 0..<2400 where try uploads(["PATCH", "PUT"]).isEmpty { usleep(25_000) }
+    process.signal(signal)
+    #expect(try process.wait() == .exited(128 + signal))
+    #expect(try errors.size() == 0)
+    let begun = try uploads(["PATCH", "PUT"])
+    let cancelled = try uploads(["DELETE"])
+    #expect(!begun.isEmpty && begun.isSubset(of: cancelled), "\(begun), \(cancelled)")
+    #expect(try !registry.seen().contains { $0.method == "PUT" && $0.path.contains("/manifests/") })
   }
 
   @Test("A blob that isn't what it should be is refused before its end, and the upload cancelled by DELETE")
