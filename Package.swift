@@ -97,7 +97,8 @@ let package = Package(
     module(
       "ImageBuild",
       [
-        "Recipe", "Bootstrap", "Scratch", "SizeReport", "Image", "Fetch", "Cache", "Dockerfile", "Debian",
+        "Recipe", "Bootstrap", "Scratch", "ContextBuild", "SizeReport", "Image", "Fetch", "Cache",
+        "Dockerfile", "Debian",
         "OCI", "Digest", "Posix", system,
       ]),
     module("CacheContents", ["Cache", "Debian", "Archive", "Codec", "Digest", "Posix", system]),
