@@ -119,8 +119,8 @@ let package = Package(
     tool(
       "garboard-bootstrap",
       [
-        "Bootstrap", "Debian", "Fetch", "Image", "SBOM", "OCI", "Rootfs", "Archive", "Codec", "Digest",
-        "Posix", "SizeReport",
+        "Bootstrap", "Cache", "Debian", "Fetch", "Image", "SBOM", "OCI", "Rootfs", "Archive", "Codec",
+        "Digest", "Posix", "SizeReport",
       ]),
     tool("garboard-report", ["Image", "OCI", "SizeReport", "Rootfs", "Digest", "Posix"]),
 
@@ -142,7 +142,7 @@ let package = Package(
 
     tool(
       "garboard-build", ["ImageBuild", "Recipe", "Cache", "Image", "OCI", "Digest", "Posix"]),
-    tool("garboard-cache", ["CacheContents", "OCI", "Posix"]),
+    tool("garboard-cache", ["CacheContents", "Cache", "OCI", "Posix"]),
     tool("garboard-copy", ["Image", "OCI", "Codec", "Digest", "Posix"]),
 
     // Tests.
