@@ -97,7 +97,8 @@ let package = Package(
     module(
       "ImageBuild",
       [
-        "Recipe", "Bootstrap", "Scratch", "SizeReport", "Image", "Fetch", "Cache", "Dockerfile", "Debian",
+        "Recipe", "Bootstrap", "Scratch", "ContextBuild", "SizeReport", "Image", "Fetch", "Cache",
+        "Dockerfile", "Debian",
         "OCI", "Digest", "Posix", system,
       ]),
     module("CacheContents", ["Cache", "Debian", "Archive", "Codec", "Digest", "Posix", system]),
@@ -118,8 +119,8 @@ let package = Package(
     tool(
       "garboard-bootstrap",
       [
-        "Bootstrap", "Debian", "Fetch", "Image", "SBOM", "OCI", "Rootfs", "Archive", "Codec", "Digest",
-        "Posix", "SizeReport",
+        "Bootstrap", "Cache", "Debian", "Fetch", "Image", "SBOM", "OCI", "Rootfs", "Archive", "Codec",
+        "Digest", "Posix", "SizeReport",
       ]),
     tool("garboard-report", ["Image", "OCI", "SizeReport", "Rootfs", "Digest", "Posix"]),
 
@@ -141,7 +142,7 @@ let package = Package(
 
     tool(
       "garboard-build", ["ImageBuild", "Recipe", "Cache", "Image", "OCI", "Digest", "Posix"]),
-    tool("garboard-cache", ["CacheContents", "OCI", "Posix"]),
+    tool("garboard-cache", ["CacheContents", "Cache", "OCI", "Posix"]),
     tool("garboard-copy", ["Image", "OCI", "Codec", "Digest", "Posix"]),
 
     // Tests.

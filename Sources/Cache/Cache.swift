@@ -1,6 +1,6 @@
 public import Digest
 import Glibc
-import Posix
+public import Posix
 public import SystemPackage
 
 /// A folder of what was made before: blobs under the digest of their content, and small records under the
@@ -116,41 +116,25 @@ public final class Cache: Sendable {
 
   // MARK: The bound
 
-  private struct Item {
-    var path: FilePath
-    var size: UInt64
-    var used: (Int, Int)
-  }
-
-  /// Removes what was not used for longest until so many bytes more fit; false when they never will.
+  /// Removes what was not used for longest, whatever it is, until so many bytes more fit; false when they never
+  /// will. What a running process may need stays, and isn't counted.
   func makeRoom(for more: UInt64) throws -> Bool {
     if more > limit { return false }
-    let lock = try CacheLock.removing(in: directory)
-    defer { withExtendedLifetime(lock) {} }
-    var items: [Item] = []
-    for folder in [CacheFolder.blobs, .records] {
-      let path = folder.path(in: directory)
-      let descriptor = try openFile(path, .directory)
-      for name in try listDirectory(descriptor.raw, shown: path.string) {
-        var status = stat()
-        let file = path.appending(String(decoding: name, as: UTF8.self))
-        guard file.withPlatformString({ lstat($0, &status) }) == 0, status.st_mode & S_IFMT == S_IFREG else {
-          continue
-        }
-        items.append(
-          Item(
-            path: file, size: UInt64(clamping: status.st_size),
-            used: (status.st_atim.tv_sec, status.st_atim.tv_nsec)))
-      }
-    }
-    var total = items.reduce(UInt64(0)) { $0 + $1.size }
-    if total + more <= limit { return true }
-    items.sort { $0.used == $1.used ? $0.path.string < $1.path.string : $0.used < $1.used }
-    for item in items where total + more > limit {
-      remove(item.path)
-      total -= item.size
-    }
+    if try CacheListing.bytes(in: directory) + more <= limit { return true }
+    try Self.keep(directory, within: limit - more)
     return true
+  }
+
+  /// Removes from a cache what was not used for longest until it has no more than so many bytes. What a running
+  /// process may need stays, and isn't counted.
+  ///
+  /// - Throws: `PosixError`.
+  public static func keep(_ directory: FilePath, within limit: UInt64) throws(PosixError) {
+    if try CacheListing.bytes(in: directory) <= limit { return }
+    var pruning = CachePruning()
+    pruning.size = limit
+    pruning.countsWhatStays = false
+    _ = try pruning.run(directory, now: Int64(time(nil)))
   }
 
   /// Removes what was not used for longest until the cache is within its limit.

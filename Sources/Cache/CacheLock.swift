@@ -35,18 +35,27 @@ public final class CacheLock: Sendable {
   }
 
   private static let useName = "packages.lock"
-  private static let used = Mutex<Set<String>>([])
+  private static let used = Mutex<[String: Int32]>([:])
 
-  /// Says that this process uses packages by their names, until it ends.
+  /// Says that this process uses packages by their names, until it ends or says that it needs no more.
   ///
   /// Nothing happens where the directory can't be written to: nobody can remove anything there either.
   public static func usePackages(in directory: FilePath) {
     used.withLock { used in
-      guard used.insert(directory.string).inserted,
+      guard used[directory.string] == nil,
         let file = try? openFile(directory.appending(useName), .createOrOpen(0o644))
       else { return }
       let raw = file.release()
       while flock(raw, LOCK_SH) != 0, errno == EINTR {}
+      used[directory.string] = raw
+    }
+  }
+
+  /// Says that this process needs no packages any more.
+  public static func leavePackages() {
+    used.withLock { used in
+      for raw in used.values { close(raw) }
+      used = [:]
     }
   }
 }

@@ -1,4 +1,4 @@
-import Cache
+public import Cache
 import Debian
 import Digest
 import Glibc

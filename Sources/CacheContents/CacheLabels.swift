@@ -1,4 +1,5 @@
 import Archive
+public import Cache
 import Codec
 import Debian
 import Digest

@@ -1,5 +1,6 @@
 public import ArgumentParser
 public import Image
+import Posix
 import Registry
 public import SystemPackage
 
@@ -27,6 +28,12 @@ public struct RegistryOptions: ParsableArguments {
     for host in insecure where host.isEmpty || host.contains("/") {
       throw ValidationError("--insecure takes HOST or HOST:PORT, not \"\(host)\".")
     }
+  }
+
+  /// The same options for another tool, whatever its working directory.
+  public func words() throws -> [String] {
+    let here = try workingDirectory()
+    return insecure.map { "--insecure=\($0)" } + (cacert.map { ["--cacert=\(here.pushing($0))"] } ?? [])
   }
 
   /// What reaches registries.

@@ -20,23 +20,28 @@ struct BaseImages {
 
   /// Finds what `FROM` or `--from` names.
   func find(_ name: String, platform: Platform?) throws -> Found {
-    var text = name
-    if let given = context(named: name) {
-      text = given
-      if text.hasPrefix("oci-layout://") { text = "oci:" + text.dropFirst("oci-layout://".count) }
-      if text.hasPrefix("docker-image://") { text = "docker://" + text.dropFirst("docker-image://".count) }
-      if Self.isPlainDirectory(text) { return .directory(FilePath(text)) }
-    } else if !Self.isLocation(name), remote != nil {
-      text = "docker://" + name
-    } else if !Self.isLocation(name) {
-      throw StepProblem(
-        """
-        "\(name)" is no stage, and images of registries can't be fetched here: \
-        say where it is with --build-context \(name)=oci-archive:FILE (or oci:DIR:TAG)
-        """)
-    }
+    let (text, isGiven) = try location(of: name)
+    if isGiven, Self.isPlainDirectory(text) { return .directory(FilePath(text)) }
     return .image(
       try ImageSource(try ImageLocation(text, for: .input), remote: remote).select(platform: platform))
+  }
+
+  /// Where it is what `FROM` or `--from` names, and whether the user said so.
+  func location(of name: String) throws -> (text: String, isGiven: Bool) {
+    if let text = context(named: name) {
+      if text.hasPrefix("oci-layout://") { return ("oci:" + text.dropFirst("oci-layout://".count), true) }
+      if text.hasPrefix("docker-image://") {
+        return ("docker://" + text.dropFirst("docker-image://".count), true)
+      }
+      return (text, true)
+    }
+    if Self.isLocation(name) { return (name, false) }
+    if remote != nil { return ("docker://" + name, false) }
+    throw StepProblem(
+      """
+      "\(name)" is no stage, and images of registries can't be fetched here: \
+      say where it is with --build-context \(name)=oci-archive:FILE (or oci:DIR:TAG)
+      """)
   }
 
   private func context(named name: String) -> String? {

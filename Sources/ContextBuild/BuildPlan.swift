@@ -1,5 +1,7 @@
 import Dockerfile
 import OCI
+import Posix
+import SystemPackage
 
 /// Which stages a build needs, and what their names mean.
 struct BuildPlan {
@@ -40,6 +42,18 @@ struct BuildPlan {
 
   func error(_ problem: String, at position: SourcePosition? = nil) -> BuildError {
     BuildError(problem, in: file, at: position)
+  }
+
+  /// An error with its place in the Dockerfile.
+  func located(_ error: any Error, _ name: String, _ position: SourcePosition) -> any Error {
+    switch error {
+    case let error as BuildError: error
+    case let error as DockerfileError: BuildError(error, in: file)
+    case let problem as StepProblem:
+      self.error("\(name): \(problem.description)", at: problem.position ?? position)
+    case let error as PosixError where error.errno == .canceled: error
+    default: self.error("\(name): \(error)", at: position)
+    }
   }
 
   /// What the messages call a stage.
@@ -130,6 +144,8 @@ struct BuildPlan {
     }
     try visit(target, [])
   }
+
+  static let circle = "stages need each other in a circle"
 
   static let runIsRefused = DockerfileError.Reason.refused(
     """

@@ -1,4 +1,5 @@
 public import Codec
+public import Digest
 public import Dockerfile
 public import Image
 public import OCI
@@ -22,6 +23,8 @@ public struct BuildRequest: Sendable {
   public var platform: Platform?
   /// What stands for the name of an image or context: a location of images, or a directory.
   public var contexts: [String: String] = [:]
+  /// The digests that files must have that `ADD` fetches, by URL.
+  public var digests: [String: Digest] = [:]
   /// Whether layers of earlier builds are used.
   public var usesCache = true
   /// Whether the layers of the instructions become one.

@@ -163,7 +163,7 @@ public final class DockerfileBuilder {
     if let done = stages[number] { return done }
     let from = plan.dockerfile.stages[number]
     if path.contains(number) {
-      throw plan.error("stages need each other in a circle", at: from.position)
+      throw plan.error(BuildPlan.circle, at: from.position)
     }
     let start = clock.now
     let (text, base) = try plan.base(of: number)
@@ -183,7 +183,7 @@ public final class DockerfileBuilder {
         }
         state = StageState(on: image)
       }
-    } catch { throw located(error, "FROM", from.base.position) }
+    } catch { throw plan.located(error, "FROM", from.base.position) }
     let label = plan.label(number)
     let triggers = state.config.onBuild
     state.config.onBuild = []
@@ -219,26 +219,14 @@ public final class DockerfileBuilder {
       if let trigger {
         let problem =
           (error as? StepProblem)?.description ?? (error as? DockerfileError).map { "\($0.reason)" }
-        throw located(StepProblem(problem ?? "\(error)"), "ONBUILD \(instruction.name)", trigger)
+        throw plan.located(StepProblem(problem ?? "\(error)"), "ONBUILD \(instruction.name)", trigger)
       }
-      throw located(error, instruction.name, instruction.position)
+      throw plan.located(error, instruction.name, instruction.position)
     }
     step.number += 1
     step.text = "\(instruction.name) \(instruction.text)"
     step.duration = clock.now - start
     onStep(step)
-  }
-
-  /// An error with its place in the Dockerfile.
-  private func located(_ error: any Error, _ name: String, _ position: SourcePosition) -> any Error {
-    switch error {
-    case let error as BuildError: return error
-    case let error as DockerfileError: return BuildError(error, in: request.file)
-    case let error as StepProblem:
-      return plan.error("\(name): \(error.description)", at: error.position ?? position)
-    case let error as PosixError where error.errno == .canceled: return error
-    default: return plan.error("\(name): \(error)", at: position)
-    }
   }
 
   private func tree(of name: String) throws -> any SourceTree {

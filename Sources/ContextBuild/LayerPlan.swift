@@ -1,4 +1,5 @@
 import Archive
+import Cache
 import Dockerfile
 import Posix
 import Rootfs
@@ -160,6 +161,7 @@ final class LayerPlan: SourceTree {
     case .layer(let tree, let file):
       guard let offset = places[ObjectIdentifier(tree)]?[file] else { throw TreeError.lostData }
       try copy(spool, offset, source.entry.size, body)
+    case .blob(let blob): try copy(blob.open(), body)
     case .spool(let other, let offset): try copy(other, offset, source.entry.size, body)
     }
   }
@@ -168,9 +170,12 @@ final class LayerPlan: SourceTree {
     _ spool: Spool, _ offset: UInt64, _ count: UInt64, _ body: (UnsafeRawBufferPointer) throws -> Void
   ) throws {
     try spool.flush()
-    let range = RangeSource(spool.raw, offset: offset, count: count)
+    try copy(RangeSource(spool.raw, offset: offset, count: count), body)
+  }
+
+  private func copy(_ source: any ByteSource, _ body: (UnsafeRawBufferPointer) throws -> Void) throws {
     try withUnsafeTemporaryAllocation(byteCount: 1 << 18, alignment: 4096) { buffer in
-      while case let got = try range.read(into: buffer), got > 0 {
+      while case let got = try source.read(into: buffer), got > 0 {
         try body(UnsafeRawBufferPointer(rebasing: buffer[..<got]))
       }
     }

@@ -1,4 +1,5 @@
 import Archive
+import Cache
 import Posix
 import Rootfs
 
@@ -12,6 +13,8 @@ enum DataOrigin {
   case layer(StageTree, LayerStack.FileID)
   /// In the Dockerfile.
   case bytes([UInt8])
+  /// In the cache.
+  case blob(CachedBlob)
   /// Kept aside.
   case spool(Spool, offset: UInt64)
 }

@@ -42,14 +42,7 @@ struct StageBuilder {
       note("MAINTAINER \(name)", isEmpty: true)
       return Outcome()
     case .argument(let declarations):
-      for declaration in declarations {
-        let current = self
-        let name = try instruction.expand(declaration.name) { current.variable($0) }
-        let value = try declaration.value.map { word throws(DockerfileError) in
-          try instruction.expand(word) { current.variable($0) }
-        }
-        arguments.declare(name, value)
-      }
+      try arguments.declare(declarations, of: instruction, state.config)
       note("ARG \(instruction.text)", isEmpty: true)
       return Outcome()
     case .change(let change):
@@ -162,11 +155,11 @@ struct StageBuilder {
           throw StepProblem("\(text) says no file name: give the destination one", at: position)
         }
         downloads[gathered.count] = download
-        let origin = DataOrigin.spool(download.spool, offset: 0)
+        let origin = DataOrigin.blob(download.file.blob)
         gathered.append(
           GatheredSource(
             name: name, entries: [(.root, SourceEntry(entry: download.entry, origin: origin))]))
-        key.add("url", download.digest.bytes)
+        key.add("url", download.file.state.digest.bytes)
         key.add("modified", download.entry.modified.seconds)
       case .path(let text, let position):
         if transfer.isAdd, text.hasPrefix("git@") {
@@ -259,7 +252,12 @@ struct StageBuilder {
     if url.hasSuffix(".git") || url.contains(".git#") {
       throw StepProblem("\(url): repositories are not fetched", at: position)
     }
-    return try Download(url, expecting: checksum)
+    let digest = checksum ?? request.digests[url]
+    let files = RemoteFiles(cache.cache, usesCache: request.usesCache)
+    do { return try Download(url, expecting: digest, from: files) } catch let error as RemoteFileError {
+      let who = checksum == nil ? "--url-digest" : "--checksum"
+      throw StepProblem("\(error.url) has the digest \(error.digest), but \(who) says \(error.expected)")
+    }
   }
 
   /// Unpacks a source that is an archive; false for one that isn't.
@@ -273,6 +271,7 @@ struct StageBuilder {
     let bytes: any ByteSource
     switch file.origin {
     case .context(let tree, let entry, _): bytes = try tree.open(entry)
+    case .blob(let blob): bytes = blob.open()
     case .spool(let spool, let offset): bytes = RangeSource(spool.raw, offset: offset, count: file.entry.size)
     default: return false
     }

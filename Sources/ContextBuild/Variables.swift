@@ -28,6 +28,18 @@ struct BuildArguments {
     declared[name] = given[name] ?? defaultValue ?? globals[name]
   }
 
+  /// Carries out an `ARG`.
+  mutating func declare(
+    _ declarations: [ArgumentDeclaration], of instruction: BuildInstruction, _ config: RuntimeConfig
+  ) throws {
+    for declaration in declarations {
+      let current = self
+      let lookup: (String) -> String? = { current.value($0, config) }
+      let name = try instruction.expand(declaration.name, lookup)
+      declare(name, try declaration.value.map { word in try instruction.expand(word, lookup) })
+    }
+  }
+
   /// A variable's value: `ENV` before `ARG`.
   func value(_ name: String, _ config: RuntimeConfig) -> String? {
     config.variable(name) ?? declared[name] ?? (Self.proxies.contains(name) ? given[name] : nil)

@@ -111,7 +111,7 @@ public final class Downloader {
   private func begin(_ job: Job) throws {
     let received = job.target.received
     let resume = Transfer.Resume(
-      offset: received, validator: Transfer.Validator(), total: job.target.size, isChecked: true)
+      offset: received, validator: FileVersion(), total: job.target.size, isChecked: true)
     let transfer = try Transfer(job.url, options, resume: received > 0 ? resume : nil)
     if job.buffer.isEmpty { job.buffer = .allocate(byteCount: 256 << 10, alignment: 16) }
     transfer.buffer.destination = job.buffer

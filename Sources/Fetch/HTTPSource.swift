@@ -13,11 +13,12 @@ public import Posix
 public final class HTTPSource: ByteSource {
   private let url: String
   private let options: TransferOptions
+  private let known: FileVersion?
   private let multi: UnsafeMutableRawPointer
   private var transfer: Transfer?
   private var isFinished = false
   private var retry = 0
-  private var first: (validator: Transfer.Validator, total: UInt64?)?
+  private var first: (version: FileVersion, total: UInt64?, isUnchanged: Bool)?
 
   /// The URL for messages: without a user's name and password.
   public let name: String
@@ -29,17 +30,28 @@ public final class HTTPSource: ByteSource {
   /// When the server says that the file was changed last (RFC 9110, 8.8.2), in seconds since 1970; nil where
   /// it doesn't. Known once `open` or `read` returned.
   public var lastModified: Int64? {
-    guard let text = first?.validator.modified else { return nil }
+    guard let text = first?.version.modified else { return nil }
     let seconds = curl_getdate(text, nil)
     return seconds < 0 ? nil : Int64(seconds)
   }
 
+  /// Which version of the file it is, as far as the server says it. Known once `open` or `read` returned.
+  public var version: FileVersion { first?.version ?? FileVersion() }
+
+  /// Whether the file is still the version that is known already, of which no bytes come. Known once `open`
+  /// or `read` returned.
+  public var isUnchanged: Bool { first?.isUnchanged ?? false }
+
   /// A source that has not connected yet.
   ///
+  /// - Parameter known: a version that the reader has already: only another one is sent.
   /// - Throws: `FetchError` for a text that is no fetchable URL.
-  public init(_ url: String, options: TransferOptions = TransferOptions()) throws(FetchError) {
+  public init(
+    _ url: String, options: TransferOptions = TransferOptions(), unless known: FileVersion? = nil
+  ) throws(FetchError) {
     self.url = url
     self.options = options
+    self.known = known
     name = withoutCredentials(url)
     guard CurlLibrary.isReady, let multi = curl_multi_init() else {
       throw FetchError(name, .connection("libcurl could not be started"))
@@ -91,8 +103,8 @@ public final class HTTPSource: ByteSource {
   }
 
   private func start() throws(FetchError) -> Transfer {
-    let resume = first.map { Transfer.Resume(offset: received, validator: $0.validator, total: $0.total) }
-    let transfer = try Transfer(url, options, resume: resume)
+    let resume = first.map { Transfer.Resume(offset: received, validator: $0.version, total: $0.total) }
+    let transfer = try Transfer(url, options, resume: resume, unless: known)
     guard curl_multi_add_handle(multi, transfer.handle) == CURLM_OK else {
       throw FetchError(name, .connection("libcurl could not be started"))
     }
@@ -119,7 +131,9 @@ public final class HTTPSource: ByteSource {
   }
 
   private func noteAnswer(_ transfer: Transfer) {
-    if first == nil, transfer.hasStarted { first = (transfer.validator, transfer.total) }
+    if first == nil, transfer.hasStarted {
+      first = (transfer.validator, transfer.total, transfer.isUnchanged)
+    }
   }
 
   private func finishedResult() -> CURLcode? {
@@ -142,7 +156,7 @@ public final class HTTPSource: ByteSource {
       isFinished = true
       return
     }
-    let canResume = received == 0 || first.map { !$0.validator.isEmpty } ?? true
+    let canResume = received == 0 || first.map { !$0.version.isEmpty } ?? true
     guard failure.isTransient, retry < options.retries, canResume else {
       isFinished = true
       throw failure

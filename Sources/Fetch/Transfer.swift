@@ -5,20 +5,11 @@ final class Transfer {
   /// What the response must be for its bytes to continue those already received.
   struct Resume {
     var offset: UInt64
-    var validator: Validator
+    var validator: FileVersion
     var total: UInt64?
     /// Whether what comes out is checked by digest, so that the server need not prove that the file is the
     /// same.
     var isChecked = false
-  }
-
-  /// What identifies one version of a file (RFC 9110, sections 8.8 and 13.1.5).
-  struct Validator: Equatable {
-    /// A strong entity tag.
-    var tag: String?
-    /// `Last-Modified` as the server wrote it.
-    var modified: String?
-    var isEmpty: Bool { tag == nil && modified == nil }
   }
 
   let handle: UnsafeMutableRawPointer
@@ -38,9 +29,15 @@ final class Transfer {
   private var refusal: FetchError.Reason?
   /// The size of the whole file, where the server says it.
   private(set) var total: UInt64?
-  private(set) var validator = Validator()
+  private(set) var validator = FileVersion()
+  /// The version that the reader has already; only another one is sent.
+  private let known: FileVersion?
+  /// Whether the server says that the reader has its version.
+  private(set) var isUnchanged = false
 
-  init(_ url: String, _ options: TransferOptions, resume: Resume?) throws(FetchError) {
+  init(
+    _ url: String, _ options: TransferOptions, resume: Resume?, unless known: FileVersion? = nil
+  ) throws(FetchError) {
     shownURL = withoutCredentials(url)
     guard let name = scheme(of: url) else {
       throw FetchError(shownURL, .malformedURL("it is no URL"))
@@ -53,6 +50,7 @@ final class Transfer {
     }
     self.handle = handle
     self.resume = resume
+    self.known = known
     stallTimeout = options.stallTimeout
     errorText = .allocate(capacity: Int(CURL_ERROR_SIZE))
     errorText.initialize(repeating: 0, count: Int(CURL_ERROR_SIZE))
@@ -86,9 +84,11 @@ final class Transfer {
       // RFC 9110, 13.1.5: the range only of this version, else the whole new one.
       if let condition = resume.validator.tag ?? resume.validator.modified {
         headers = curl_slist_append(nil, "If-Range: \(condition)")
-        _ = garboard_curl_set_pointer(handle, CURLOPT_HTTPHEADER, headers)
       }
+    } else if let condition = known?.condition {
+      headers = curl_slist_append(nil, condition)
     }
+    if headers != nil { _ = garboard_curl_set_pointer(handle, CURLOPT_HTTPHEADER, headers) }
   }
 
   deinit {
@@ -126,13 +126,19 @@ final class Transfer {
   /// Looks at the header of the final response, once: does what follows continue what we have?
   private func judgeResponse() -> Bool {
     hasStarted = true
-    validator = Validator(
+    validator = FileVersion(
       tag: header("etag").flatMap { $0.hasPrefix("W/") ? nil : $0 }, modified: header("last-modified"))
     var length: curl_off_t = -1
     _ = garboard_curl_get_offset(handle, CURLINFO_CONTENT_LENGTH_DOWNLOAD_T, &length)
     let announced = UInt64(exactly: length)
     guard let resume, resume.offset > 0 else {
       total = announced
+      isUnchanged = status == 304
+      // Nobody asked for that: there would be no file at all.
+      if isUnchanged, known?.condition == nil {
+        refusal = .status(304)
+        return false
+      }
       return true
     }
     if status == 206 {
@@ -156,7 +162,7 @@ final class Transfer {
     return true
   }
 
-  private func isSame(as earlier: Validator) -> Bool {
+  private func isSame(as earlier: FileVersion) -> Bool {
     if earlier.tag != nil && validator.tag != nil { return earlier.tag == validator.tag }
     return earlier == validator && !earlier.isEmpty
   }

@@ -40,7 +40,7 @@ func scheme(of url: String) -> String? {
 }
 
 /// A URL for messages: without a user's name and password.
-func withoutCredentials(_ url: String) -> String {
+public func withoutCredentials(_ url: String) -> String {
   guard let name = scheme(of: url) else { return url }
   let start = url.utf8.index(url.startIndex, offsetBy: name.utf8.count + 3)
   let endings = [UInt8(ascii: "/"), UInt8(ascii: "?"), UInt8(ascii: "#")]

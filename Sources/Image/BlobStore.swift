@@ -61,6 +61,16 @@ extension BlobStore {
     return try readAll(try open(descriptor), size: Int(descriptor.size))
   }
 
+  /// What `index.json` lists.
+  public func index() throws -> ImageIndex {
+    guard let bytes = try read(file: "index.json", limit: ImageIndex.limits.size) else {
+      throw ImageError(.file("index.json", problem: "is missing"), at: place)
+    }
+    do { return try Document<ImageIndex>(parsing: bytes).content } catch {
+      throw ImageError(.document(error), at: place)
+    }
+  }
+
   /// Reads a whole file beside the blobs; nil when it isn't there.
   func read(file name: String, limit: Int) throws -> [UInt8]? {
     guard let stored = try open(file: name) else { return nil }

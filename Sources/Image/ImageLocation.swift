@@ -161,6 +161,19 @@ extension ImageLocation: CustomStringConvertible {
     }
   }
 
+  /// The location with another path; itself where it has none.
+  public func at(_ change: (FilePath) -> FilePath) -> ImageLocation {
+    switch self {
+    case .layout(let path, let name): .layout(change(path), name: name)
+    case .ociArchive(let path, let name): .ociArchive(change(path), name: name)
+    case .dockerArchive(let path, let reference): .dockerArchive(change(path), reference: reference)
+    case .detected(let path, let name): .detected(change(path), name: name)
+    case .directory(let path): .directory(change(path))
+    case .tar(let path): .tar(change(path))
+    case .registry, .stream: self
+    }
+  }
+
   /// The image that the location names, when it does.
   public var imageName: String? {
     switch self {

@@ -23,12 +23,9 @@ struct IndexCollector {
   init(_ store: any BlobStore, names: [String: [String]]) throws {
     self.store = store
     self.names = names
-    guard let bytes = try store.read(file: "index.json", limit: ImageIndex.limits.size) else {
-      throw ImageError(.file("index.json", problem: "is missing"), at: store.place)
-    }
-    let index = try document { () throws(DocumentError) in try Document<ImageIndex>(parsing: bytes) }
-    entries = index.content.manifests
-    try collect(index.content, names: [], depth: 1)
+    let index = try store.index()
+    entries = index.manifests
+    try collect(index, names: [], depth: 1)
   }
 
   private func document<Value>(_ body: () throws(DocumentError) -> Value) throws(ImageError) -> Value {

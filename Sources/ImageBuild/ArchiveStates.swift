@@ -4,16 +4,10 @@ import Digest
 import Posix
 
 /// What archives are like just now: the digest of each suite's `InRelease`, fetched once in a run.
-final class ArchiveStates: Sendable {
-  private enum State {
-    case fetching
-    case known(String)
-    case failed(any Error)
-  }
-
-  private let cache: Cache
-  private let isOffline: Bool
-  private let states = Monitor<[String: State]>([:])
+struct ArchiveStates: Sendable {
+  let cache: Cache
+  let isOffline: Bool
+  private let asked = AskedOnce<String>()
 
   init(cache: Cache, isOffline: Bool) {
     self.cache = cache
@@ -21,25 +15,7 @@ final class ArchiveStates: Sendable {
   }
 
   /// The digest of what the folder of a suite has; offline what it had the last time.
-  func digest(of folder: String) throws -> String {
-    let isMine = states.change { states in
-      if states[folder] != nil { return false }
-      states[folder] = .fetching
-      return true
-    }
-    if isMine {
-      let state: State
-      do { state = .known(try look(folder)) } catch { state = .failed(error) }
-      states.change { $0[folder] = state }
-    }
-    return try states.wait { states in
-      switch states[folder] {
-      case .known(let digest): digest
-      case .failed(let error): throw error
-      case .fetching, nil: nil
-      }
-    }
-  }
+  func digest(of folder: String) throws -> String { try asked.answer(folder) { try look(folder) } }
 
   private func look(_ folder: String) throws -> String {
     let key = seen(folder)

@@ -26,6 +26,8 @@ public struct BuildSettings: Sendable {
   public var epoch: String?
   /// What reaches registries.
   public var remote: (any RemoteStores)?
+  /// The options by which tools reach them as well.
+  public var registryOptions: [String] = []
 
   /// Settings.
   public init(cache: FilePath, output: FilePath, jobs: Int) {
@@ -43,6 +45,7 @@ struct BuildContext: Sendable {
   var fingerprints: InputFingerprints
   var archives: ArchiveStates
   var sources: ImageSources
+  var files: FileStates
   var plans: PackagePlans
   var slots: BuildSlots
   var observer: BuildObserver
@@ -82,57 +85,5 @@ struct BuildContext: Sendable {
     let found = hash.finish()
     if found != digest { throw ImageBuildError("\(url) has the SHA-256 \(found.hex) and not \(digest.hex)") }
     _ = try store.cache.adopt(path, as: digest)
-  }
-}
-
-/// Images from elsewhere: which one a location means just now.
-struct ImageSources: Sendable {
-  var cache: Cache
-  var fingerprints: InputFingerprints
-  var settings: BuildSettings
-
-  /// What stands for the content of a location.
-  func digest(of text: String) throws -> String {
-    let location = try ImageLocation(text, for: .input)
-    switch location {
-    case .registry(let reference):
-      if let digest = reference.digest { return "\(digest)" }
-      var builder = CacheKeyBuilder(kind: "reference", version: 1)
-      builder.add("reference", "\(reference)")
-      let key = builder.finish()
-      if settings.isOffline {
-        guard let record = try cache.record(key) else {
-          throw ImageBuildError("\(text) was never asked for, and --offline asks nobody")
-        }
-        return String(decoding: record, as: UTF8.self)
-      }
-      let source = try ImageSource(location, remote: settings.remote)
-      let digest = source.entries.map { "\($0.digest)" }.joined(separator: " ")
-      if try cache.record(key) != Array(digest.utf8) { try cache.setRecord(Array(digest.utf8), for: key) }
-      return digest
-    default:
-      guard let path = location.path else { throw ImageBuildError("\(text) is no image") }
-      // The index of a layout names all else by digest.
-      let index = path.appending("index.json")
-      return try fingerprints.digest(of: ImageBuild.absolute(exists(index) ? index : path), .content)
-        + (location.imageName.map { " \($0)" } ?? "")
-    }
-  }
-
-  /// A location whose path is absolute: tools work in the recipe's folder.
-  func absolute(_ text: String, for purpose: ImageLocation.Purpose = .input) throws -> String {
-    let location = try ImageLocation(text, for: purpose)
-    func from(_ path: FilePath) -> FilePath { ImageBuild.absolute(path) }
-    let resolved: ImageLocation =
-      switch location {
-      case .layout(let path, let name): .layout(from(path), name: name)
-      case .ociArchive(let path, let name): .ociArchive(from(path), name: name)
-      case .dockerArchive(let path, let reference): .dockerArchive(from(path), reference: reference)
-      case .detected(let path, let name): .detected(from(path), name: name)
-      case .directory(let path): .directory(from(path))
-      case .tar(let path): .tar(from(path))
-      default: location
-      }
-    return "\(resolved)"
   }
 }

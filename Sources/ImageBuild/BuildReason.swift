@@ -51,7 +51,7 @@ public struct BuildReason: Sendable, Equatable, CustomStringConvertible {
       sentences.append("\(what) changed: " + PackageList.change(from: one ?? "", to: other ?? ""))
     }
     if !pairs(.mirrors).isEmpty { sentences.append("mirrors changed") }
-    for (name, _, _) in pairs(.source) { sentences.append("\(name) changed") }
+    for (name, one, other) in pairs(.source) { sentences.append(Self.source(name, one, other)) }
     for (name, _, _) in pairs(.machine) { sentences.append("\(name) of this machine changed") }
     if let (_, one, other) = pairs(.epoch).first {
       sentences.append("SOURCE_DATE_EPOCH changed: \(one ?? "none") -> \(other ?? "none")")
@@ -76,6 +76,20 @@ public struct BuildReason: Sendable, Equatable, CustomStringConvertible {
     }
     let words = added.map { "+ \(shortened($0))" } + rest.map { "- \(shortened($0))" }
     return words.isEmpty ? "the order of options" : words.joined(separator: ", ")
+  }
+
+  /// What became of something from elsewhere.
+  private static func source(_ name: String, _ old: String?, _ new: String?) -> String {
+    guard let old else { return "\(name) is new" }
+    guard let new else { return "\(name) is needed no more" }
+    // A digest, and of a file its time.
+    let (one, other) = (old.split(separator: " "), new.split(separator: " "))
+    guard let was = one.first, let now = other.first, was.hasPrefix("sha256:"), now.hasPrefix("sha256:")
+    else {
+      return "\(name) changed"
+    }
+    if was == now { return "\(name) has another time" }
+    return "\(name) is now \(now.prefix(19))…, was \(was.prefix(19))…"
   }
 
   private static func shortened(_ text: String) -> String {

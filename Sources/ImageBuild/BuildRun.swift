@@ -45,8 +45,9 @@ final class BuildRun: Sendable {
     self.layouts = layouts
     context = BuildContext(
       settings: settings, tools: tools, store: store, fingerprints: fingerprints, archives: archives,
-      sources: ImageSources(cache: cache, fingerprints: fingerprints, settings: settings), plans: plans,
-      slots: slots, observer: observer)
+      sources: ImageSources(cache: cache, fingerprints: fingerprints, settings: settings),
+      files: FileStates(cache: cache, isOffline: settings.isOffline), plans: plans, slots: slots,
+      observer: observer)
   }
 
   /// Ends the run: what tools handed to one another goes.

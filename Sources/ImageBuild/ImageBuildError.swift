@@ -13,6 +13,11 @@ public struct ImageBuildError: Error, Sendable, CustomStringConvertible {
 
   init(_ message: String) { self.message = message }
 
+  /// What nobody can be asked for now.
+  static func neverAsked(_ name: String) -> ImageBuildError {
+    ImageBuildError("\(name) was never asked for, and --offline asks nobody")
+  }
+
   /// `FILE:LINE:COLUMN: NAME, STAGE: what`.
   public var description: String {
     let place = [image, stage].compactMap { $0 }.joined(separator: ", ")

@@ -44,13 +44,15 @@ extension StagePreparation {
   }
 
   func copied(_ location: String, _ prepared: inout PreparedStage) throws {
-    prepared.key.add(.source, location, try context.sources.digest(of: location))
-    let actual = try context.sources.absolute(location)
+    let found = try context.sources.find(location)
+    prepared.key.add(.source, location, found.digest)
+    let actual = "\(found.location)"
     let platform = build.platform
     func complete(_ folder: FilePath) -> CommandLine {
       var line = CommandLine("copy")
       line.option("platform", platform)
       runOptions(&line)
+      registryOptions(&line)
       line.groups.append([Word(actual, key: ""), Word("oci:\(folder.appending("out"))", key: "")])
       return line
     }

@@ -80,7 +80,7 @@ struct Publication {
     let archive = context.settings.output.appending("\(recipe.name).oci.tar")
     let all =
       ["oci-archive:\(absolute(archive))"]
-      + (try recipe.outputs.map { try context.sources.absolute($0, for: .output) })
+      + (try recipe.outputs.map { "\(try ImageLocation($0, for: .output).at { absolute($0) })" })
     let what = ([try top().digest] + recipe.tags).joined(separator: " ")
     let missing = try all.filter { place in
       if context.settings.isOffline, place.hasPrefix("docker://") {
@@ -107,6 +107,7 @@ struct Publication {
   private func copy(to places: [String]) throws {
     var line = CommandLine("copy")
     line.groups.append([Word("--json"), Word("--jobs=\(context.settings.jobs)")])
+    line.groups += context.settings.registryOptions.map { [Word($0)] }
     for tag in recipe.tags { line.option("tag", tag) }
     if results.count > 1 {
       line.flag("all-platforms", true)

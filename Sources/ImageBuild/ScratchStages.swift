@@ -11,13 +11,17 @@ extension StagePreparation {
   func scratch(_ work: Recipe.Scratch, _ stage: Stage, _ prepared: inout PreparedStage) throws {
     var line = CommandLine("scratch")
     var unpacked: StageResult?
+    var location: String?
     var folder: FilePath?
     switch work.root {
     case .recipe(let name):
       let result = try image(name)
       _ = use(result, named: name, &prepared)
       unpacked = result
-    case .image(let location): prepared.key.add(.source, location, try context.sources.digest(of: location))
+    case .image(let text):
+      let found = try context.sources.find(text)
+      prepared.key.add(.source, text, found.digest)
+      location = "\(found.location)"
     case .folder(let path):
       try read(path, .everything, &prepared)
       folder = absolute(path)
@@ -38,8 +42,6 @@ extension StagePreparation {
     extras(work.extras, &line)
     imageOptions(stage, &line)
     let options = line
-    var location: String?
-    if case .image(let text) = work.root { location = try context.sources.absolute(text) }
     let from = location
     let platform = build.platform
     let context = context
@@ -66,6 +68,7 @@ extension StagePreparation {
       if let from = unpacked.map({ "oci:\(context.folder.layout($0.digest))" }) ?? from {
         var unpack = CommandLine("squash")
         unpack.option("platform", platform)
+        registryOptions(&unpack)
         unpack.add(from, "rootfs:\(stageFolder.appending("root"))")
         lines.append(unpack)
       }
@@ -99,36 +102,6 @@ extension StagePreparation {
     }
     imageOptions(stage, &line)
     close(line, &prepared)
-  }
-
-  func dockerfile(
-    _ work: Recipe.DockerfileBuild, _ stage: Stage, _ prepared: inout PreparedStage
-  ) throws {
-    var line = CommandLine("scratch")
-    line.option("target", ifThere: work.target)
-    for argument in work.arguments { line.option("build-arg", "\(argument.key)=\(argument.value)") }
-    for named in work.recipes {
-      let location = use(try image(named.recipe), named: named.recipe, &prepared)
-      line.option(
-        "build-context",
-        Word("\(named.name)=\(location.actual)", key: "\(named.name)=\(location.key)"))
-    }
-    try read(work.file, .content, &prepared)
-    var ignored = IgnorePatterns()
-    for name in [work.file.string + ".dockerignore", work.context.appending(".dockerignore").string] {
-      guard exists(FilePath(name)) else { continue }
-      ignored = (try? IgnorePatterns(parsing: try readSmallFile(FilePath(name)))) ?? ignored
-      prepared.key.add(
-        .file, relative(absolute(FilePath(name))),
-        try context.fingerprints.digest(
-          of: FilePath(name), .content))
-      break
-    }
-    try read(work.context, .modes, &prepared) { path in !ignored.hasExceptions && ignored.ignores(path) }
-    imageOptions(stage, &line)
-    cacheOptions(&line)
-    line.option("file", word(work.file))
-    close(line, last: [word(work.context)], &prepared)
   }
 
   func files(

@@ -99,6 +99,10 @@ struct StagePreparation {
     ])
   }
 
+  func registryOptions(_ line: inout CommandLine) {
+    line.groups += context.settings.registryOptions.map { [Word($0, key: "")] }
+  }
+
   // MARK: Files
 
   /// Notes a file or folder that is read.

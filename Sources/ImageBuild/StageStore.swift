@@ -77,6 +77,23 @@ struct StageStore: Sendable {
     return .result(result)
   }
 
+  /// The configuration of an image that was found or made in this run.
+  func configuration(of result: StageResult) throws -> ImageConfig {
+    let digest = try Digest(result.config)
+    let layout = folder.layout(result.digest).appending("blobs/sha256").appending(digest.hex)
+    if exists(layout) { return try Document<ImageConfig>(parsing: try readSmallFile(layout)).content }
+    guard let blob = try cache.blob(digest) else {
+      throw ImageBuildError("\(result.digest) was removed from the cache meanwhile; build again")
+    }
+    let source = blob.open()
+    var bytes = [UInt8](repeating: 0, count: Int(blob.size))
+    try bytes.withUnsafeMutableBytes { buffer in
+      var count = 0
+      while case let got = try source.read(into: .init(rebasing: buffer[count...])), got > 0 { count += got }
+    }
+    return try Document<ImageConfig>(parsing: bytes).content
+  }
+
   func keep(_ result: StageResult, under key: CacheKey) throws {
     try cache.setRecord(JSONWriter.bytes(of: result.json), for: key)
   }

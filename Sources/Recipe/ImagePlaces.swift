@@ -5,16 +5,7 @@ import SystemPackage
 extension Scope {
   /// A location whose path starts at the recipe's folder.
   func resolved(_ location: ImageLocation) -> ImageLocation {
-    func from(_ path: FilePath) -> FilePath { resolved(path.string) }
-    return switch location {
-    case .layout(let path, let name): .layout(from(path), name: name)
-    case .ociArchive(let path, let name): .ociArchive(from(path), name: name)
-    case .dockerArchive(let path, let reference): .dockerArchive(from(path), reference: reference)
-    case .directory(let path): .directory(from(path))
-    case .tar(let path): .tar(from(path))
-    case .detected(let path, let name): .detected(from(path), name: name)
-    case .registry, .stream: location
-    }
+    location.at { resolved($0.string) }
   }
 
   /// The location of an image that is there; what is on this host is looked for.

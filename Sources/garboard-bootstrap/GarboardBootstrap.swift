@@ -1,5 +1,6 @@
 public import ArgumentParser
 public import Bootstrap
+import Cache
 import CommandSupport
 import Debian
 import Fetch
@@ -76,6 +77,7 @@ struct GarboardBootstrap: GarboardTool {
   var mirror: [String] = []
 
   mutating func run() throws {
+    defer { boundCache() }
     if let base, planning.simulate { return try BaseMode(self, at: base).simulate() }
     if planning.simulate { return try simulate() }
     if engine != .native, let option = planning.usedOption {
@@ -127,6 +129,13 @@ struct GarboardBootstrap: GarboardTool {
 }
 
 extension GarboardBootstrap {
+  /// Removes from the cache what was not used for longest where it has become too large. A cache that nothing can be
+  /// removed from is no reason to fail.
+  private func boundCache() {
+    CacheLock.leavePackages()
+    try? Cache.keep(cache.directory, within: cache.limit ?? Cache.defaultLimit)
+  }
+
   /// Chooses packages, and has them fetched when the work starts.
   private func prepareNative(
     _ bootstrapper: inout Bootstrapper, _ mirrors: MirrorList, _ progress: Progress

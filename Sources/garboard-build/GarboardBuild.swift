@@ -95,6 +95,7 @@ struct GarboardBuild: GarboardTool {
     settings.keepsGoing = keepGoing
     settings.epoch = environmentValue("SOURCE_DATE_EPOCH")
     settings.remote = registries.stores(common)
+    settings.registryOptions = try registries.words()
     let kept = try Cache(settings.cache, limit: cache.limit ?? Cache.defaultLimit)
     let finder = ToolFinder()
     let tools = ToolSet(environment: wholeEnvironment(), verbosity: max(0, common.verbose - 1)) { name in

@@ -1,4 +1,4 @@
-import CacheContents
+import Cache
 import CommandSupport
 import OCI
 import SystemPackage

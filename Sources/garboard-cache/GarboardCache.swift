@@ -1,5 +1,6 @@
 public import ArgumentParser
-public import CacheContents
+public import Cache
+import CacheContents
 import CommandSupport
 import Glibc
 import OCI

@@ -3,6 +3,7 @@ import ArgumentParser
 import Cache
 import CommandSupport
 import ContextBuild
+import Digest
 import Dockerfile
 import Image
 import OCI
@@ -26,6 +27,11 @@ struct DockerfileOptions: ParsableArguments {
       "What the name of an image or context stands for: an image's location, or a folder. May be repeated.",
       valueName: "name=location"))
   var buildContext: [String] = []
+
+  @Option(
+    help: ArgumentHelp(
+      "The digest that a file must have that ADD fetches. May be repeated.", valueName: "url=sha256:hex"))
+  var urlDigest: [String] = []
 
   @Flag(help: "Make every layer anew, also those that the cache has.")
   var noCache = false
@@ -59,7 +65,25 @@ struct DockerfileOptions: ParsableArguments {
     return values
   }
 
-  func validate() throws { _ = try contexts() }
+  /// The digests of files that are fetched.
+  func digests() throws -> [String: Digest] {
+    var values: [String: Digest] = [:]
+    for text in urlDigest {
+      // A URL may have one too.
+      guard let equals = text.lastIndex(of: "="), equals != text.startIndex else {
+        throw ValidationError("--url-digest takes URL=sha256:HEX, not \"\(text)\".")
+      }
+      do { values[String(text[..<equals])] = try Digest(String(text[text.index(after: equals)...])) } catch {
+        throw ValidationError("--url-digest: \(error)")
+      }
+    }
+    return values
+  }
+
+  func validate() throws {
+    _ = try contexts()
+    _ = try digests()
+  }
 }
 
 /// Takes a tree that only its bill of materials is wanted of.
@@ -99,6 +123,7 @@ struct DockerfileMode {
     request.target = options.target
     request.arguments = options.arguments()
     request.contexts = try options.contexts()
+    request.digests = try options.digests()
     request.platform = image.platform
     request.usesCache = !options.noCache
     request.joinsLayers = options.singleLayer

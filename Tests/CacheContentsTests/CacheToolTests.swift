@@ -35,12 +35,12 @@ struct CacheToolTests {
     #expect(build.status.isSuccess, "\(build.errorText)")
   }
 
-  private func bootstrap() throws -> Tool.Result {
-    let result = try garboard(
-      "garboard-bootstrap", "-q", "--variant", "extract", "--include", "base", "--keyring",
-      archive.keyring.string, "--cache", cache.string, archive.suite, "base.oci.tar", server.url,
+  private func bootstrap(_ more: String...) throws -> Tool.Result {
+    try garboard(
+      "garboard-bootstrap",
+      ["-q", "--variant", "extract", "--include", "base", "--keyring", archive.keyring.string]
+        + ["--cache", cache.string] + more + [archive.suite, "base.oci.tar", server.url],
       in: folder.path)
-    return result
   }
 
   private func tool(_ arguments: String...) throws -> Tool.Result {
@@ -89,7 +89,7 @@ struct CacheToolTests {
   @Test("verify: finds each damaged file, as sha256sum does, and removes it; the tools make it again")
   func verify() throws {
     #expect(try tool("verify").status.isSuccess)
-    let before = try shell("find . -type f | LC_ALL=C sort")
+    let before = try shell("find . -type f ! -name lock | LC_ALL=C sort")
     // One byte in the middle of everything that has a digest.
     let flip = """
       import os, sys
@@ -115,7 +115,7 @@ struct CacheToolTests {
     #expect(
       try facts(told.output, "'\\n'.join(sorted(i['name'] for i in d['damaged']))")
         == hurt.joined(separator: "\n") + "\n")
-    #expect(try shell("find . -type f | LC_ALL=C sort") == before)
+    #expect(try shell("find . -type f ! -name lock | LC_ALL=C sort") == before)
     let one = try tool("verify", "--kind", "package")
     #expect(one.status.isSuccess)
     #expect(one.errorText.split(separator: "\n").count { $0.contains("its SHA-256 is") } == 2)
@@ -136,13 +136,14 @@ struct CacheToolTests {
     )
     .split(separator: "\n")[0]
     try Tool.check("sh", ["-c", "touch -d '90 days ago' indexes/*.release"], in: cache)
-    let before = try shell("find . -type f | LC_ALL=C sort")
+    let before = try shell("find . -type f ! -name lock | LC_ALL=C sort")
     let told = try tool("prune", "--older-than", "30d", "--dry-run", "--json")
     #expect(
       try facts(told.output, "[i['name'] for i in d['removed']], d['dryRun']") == "(['\(old)'], True)\n")
-    #expect(try shell("find . -type f | LC_ALL=C sort") == before)
+    #expect(try shell("find . -type f ! -name lock | LC_ALL=C sort") == before)
     #expect(try tool("prune", "--older-than", "30d").status.isSuccess)
-    #expect(try shell("find . -type f | LC_ALL=C sort") == before.replacing("./\(old)\n", with: ""))
+    #expect(
+      try shell("find . -type f ! -name lock | LC_ALL=C sort") == before.replacing("./\(old)\n", with: ""))
     // To a size: the other package is the oldest now, then an index that was put back.
     try Tool.check("sh", ["-c", "touch -d '5 days ago' indexes/*.index"], in: cache)
     let size = try #require(
@@ -193,6 +194,58 @@ struct CacheToolTests {
     // A process that has a package cache open holds the lock; it ends with the process.
     CacheLock.usePackages(in: cache)
     #expect(try CacheLock.idlePackages(in: cache) == nil)
+  }
+
+  private func build(_ text: String, limit: UInt64) throws {
+    try folder.write("b", text)
+    let build = try garboard(
+      "garboard-scratch", "-q", "-f", "Dockerfile", "--cache", "cache", "--cache-limit", "\(limit)", "-o",
+      "out.oci.tar", ".", in: folder.path)
+    #expect(build.status.isSuccess, "\(build.errorText)")
+  }
+
+  /// The bytes of files, without states.
+  private func size(_ folders: String) throws -> UInt64 {
+    let script =
+      "find \(folders) -type f ! -name '*.release' -printf '%s\\n' | awk '{s+=$1} END {print s+0}'"
+    return try #require(UInt64(try shell(script).trimmed))
+  }
+
+  private static let all = "blobs records debs data indexes"
+
+  @Test("A limit is one of the whole cache: what was not used for longest goes first, whatever it is")
+  func limit() throws {
+    let old = try shell("cd debs; set -- *.deb; touch -d '3 days ago' $1; echo $1").trimmed
+    let before = try shell("find \(Self.all) -type f | LC_ALL=C sort")
+    let limit = try size(Self.all)
+    try build("three", limit: limit)
+    #expect(try size(Self.all) <= limit)
+    let gone = try shell("find \(Self.all) -type f | LC_ALL=C sort")
+    #expect(before.split(separator: "\n").filter { !gone.contains($0) } == ["debs/\(old)"])
+    // A bootstrap keeps to it too, and needs none of what it used when it ends.
+    let result = try bootstrap("--cache-limit", "1")
+    #expect(result.status.isSuccess, "\(result.errorText)")
+    #expect(try size(Self.all) == 0)
+    #expect(try shell("ls indexes").hasSuffix(".release\n"))
+  }
+
+  @Test("A limit takes nothing that a bootstrap has in use, and nothing else for it")
+  func limitInUse() throws {
+    let limit = try size("blobs records data") + 4000
+    let before = try shell("find \(Self.all) -type f | LC_ALL=C sort")
+    let script = """
+      exec 8>cache/packages.lock; flock -s 8
+      echo three >b
+      "$1" -q -f Dockerfile --cache cache --cache-limit \(limit) -o out.oci.tar .
+      """
+    try Tool.check(
+      "sh", ["-euc", script, "sh", try builtProgram("garboard-scratch").string], in: folder.path)
+    let after = try shell("find \(Self.all) -type f | LC_ALL=C sort")
+    #expect(before.split(separator: "\n").filter { !after.contains($0) } == [])
+    #expect(try size(Self.all) > limit)
+    // When it has ended, all counts.
+    try build("four", limit: limit)
+    #expect(try size(Self.all) <= limit)
   }
 
   @Test("Builds at the same time as prune and verify end well")

@@ -55,6 +55,32 @@ struct HTTPSourceTests {
     #expect(server.requests.count == 1)
   }
 
+  @Test(
+    "Only another version is sent than one that is known",
+    arguments: [
+      (FileVersion(tag: "\"a\"", modified: "x"), "if-none-match"),
+      (FileVersion(modified: "x"), "if-modified-since"),
+    ])
+  func known(_ version: FileVersion, _ field: String) throws {
+    let server = try ScriptedServer { connection in
+      let isKnown = connection.header(field) == (version.tag ?? version.modified)
+      connection.answer(isKnown ? "304 Not Modified" : "200 OK", ["ETag: \"b\""], isKnown ? [] : [1])
+    }
+    let source = try HTTPSource(server.url(), options: quick, unless: version)
+    #expect(try all(source) == [])
+    #expect(source.isUnchanged)
+    let other = try HTTPSource(server.url(), options: quick, unless: FileVersion(tag: "\"c\""))
+    #expect(try all(other) == [1])
+    #expect(!other.isUnchanged)
+    #expect(other.version.tag == "\"b\"")
+  }
+
+  @Test("A server that says that a file is unchanged, which nobody has, is wrong")
+  func unasked() throws {
+    let server = try ScriptedServer { $0.answer("304 Not Modified") }
+    #expect(failure(server.url(), quick)?.reason == .status(304))
+  }
+
   @Test("An empty file, and a body without a length")
   func lengths() throws {
     let empty = try ScriptedServer { $0.answer("200 OK") }

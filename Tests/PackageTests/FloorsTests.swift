@@ -31,7 +31,7 @@ private let sameFloor: [String: Set<String>] = [
   "Registry": ["Image", "Fetch"],
   "SBOM": ["Image"],
   "Recipe": ["Image", "Bootstrap", "Scratch", "Squash", "SizeReport"],
-  "ImageBuild": ["Recipe", "Bootstrap", "Scratch", "SizeReport", "Image", "Fetch"],
+  "ImageBuild": ["Recipe", "Bootstrap", "Scratch", "ContextBuild", "SizeReport", "Image", "Fetch"],
   "garboard": ["CommandSupport"],
   "garboard-import": ["CommandSupport"],
   "garboard-bootstrap": ["CommandSupport"],

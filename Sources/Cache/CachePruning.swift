@@ -1,4 +1,3 @@
-import Cache
 import Glibc
 public import Posix
 public import SystemPackage
@@ -19,6 +18,9 @@ public struct CachePruning: Sendable {
   public var age: Int64?
   /// How many bytes may be left of what is pruned; nil for no such bound.
   public var size: UInt64?
+  /// Whether what a running process may need counts for `size`; else only the rest is bounded, so that it isn't
+  /// the rest that goes for it.
+  public var countsWhatStays = true
   /// The kinds that are pruned.
   public var kinds = Set(CacheItem.Kind.allCases.filter(\.isPruned))
   /// Whether everything stays, and is only told.
@@ -51,7 +53,9 @@ public struct CachePruning: Sendable {
     let order = candidates.sorted {
       ($0.used, $0.nanoseconds, $0.name) < ($1.used, $1.nanoseconds, $1.name)
     }
-    var total = candidates.reduce(UInt64(0)) { $0 &+ $1.size }
+    var total = candidates.reduce(UInt64(0)) { sum, item in
+      countsWhatStays || !mayBeNeeded(item, isIdle: isIdle, now: now) ? sum &+ item.size : sum
+    }
     for item in order {
       let isOld = age.map { now - item.used > $0 } ?? false
       let isTooMuch = size.map { total > $0 } ?? false
@@ -75,22 +79,27 @@ public struct CachePruning: Sendable {
     init(_ file: consuming Descriptor? = nil) { self.file = file }
   }
 
+  /// Whether a process that is running may open the file by its name.
+  private func mayBeNeeded(_ item: CacheItem, isIdle: Bool, now: Int64) -> Bool {
+    let wasUsedLately = now - item.used <= Self.useTime
+    return switch item.kind {
+    case .package, .index: !isIdle && wasUsedLately
+    case .leftover: wasUsedLately
+    case .part, .blob, .record, .data, .state, .other: false
+    }
+  }
+
   /// Nil when a process may need the file.
   private func hold(_ item: CacheItem, isIdle: Bool, now: Int64) throws(PosixError) -> Hold? {
-    let wasUsedLately = now - item.used <= Self.useTime
-    switch item.kind {
-    case .package, .index: return !isIdle && wasUsedLately ? nil : Hold()
-    case .part:
-      // The process that writes it has it locked.
-      do throws(PosixError) {
-        let file = try openFile(item.path, .read)
-        return flock(file.raw, LOCK_EX | LOCK_NB) == 0 ? Hold(file) : nil
-      } catch {
-        if error.errno == .noSuchFileOrDirectory { return Hold() }
-        throw error
-      }
-    case .leftover: return wasUsedLately ? nil : Hold()
-    case .blob, .record, .data, .state, .other: return Hold()
+    if mayBeNeeded(item, isIdle: isIdle, now: now) { return nil }
+    guard item.kind == .part else { return Hold() }
+    // The process that writes it has it locked.
+    do throws(PosixError) {
+      let file = try openFile(item.path, .read)
+      return flock(file.raw, LOCK_EX | LOCK_NB) == 0 ? Hold(file) : nil
+    } catch {
+      if error.errno == .noSuchFileOrDirectory { return Hold() }
+      throw error
     }
   }
 }

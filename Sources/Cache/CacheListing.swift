@@ -1,4 +1,3 @@
-import Cache
 import Digest
 import Glibc
 public import Posix
@@ -9,7 +8,7 @@ public struct CacheListing: Sendable {
   /// The cache's directory.
   public let directory: FilePath
   /// What is in it.
-  public internal(set) var items: [CacheItem] = []
+  public package(set) var items: [CacheItem] = []
 
   /// The bytes of all of it.
   public var size: UInt64 { items.reduce(0) { $0 &+ $1.size } }
@@ -32,6 +31,21 @@ public struct CacheListing: Sendable {
       for file in try Self.names(path) { add(file, in: folder, path) }
     }
     items.sort { ($0.kind.position, $0.name) < ($1.kind.position, $1.name) }
+  }
+
+  /// The bytes of all that lies in a cache's folders, in a glance.
+  static func bytes(in directory: FilePath) throws(PosixError) -> UInt64 {
+    var bytes: UInt64 = 0
+    for folder in CacheFolder.allCases {
+      let path = folder.path(in: directory)
+      for name in try names(path) {
+        let file = path.appending(String(decoding: name, as: UTF8.self))
+        if let status = status(file), status.st_mode & S_IFMT == S_IFREG {
+          bytes += UInt64(clamping: status.st_size)
+        }
+      }
+    }
+    return bytes
   }
 
   private static func names(_ path: FilePath) throws(PosixError) -> [[UInt8]] {
@@ -127,7 +141,7 @@ extension CacheItem {
   var hasTimeOfUse: Bool { kind == .blob || kind == .record }
 
   /// Looking at it is no use: sets its time of use back to what it was.
-  func forgetReading() {
+  package func forgetReading() {
     guard hasTimeOfUse else { return }
     let before = timespec(tv_sec: Int(used), tv_nsec: Int(nanoseconds))
     let same = timespec(tv_sec: 0, tv_nsec: (1 << 30) - 2)  // UTIME_OMIT
@@ -137,7 +151,7 @@ extension CacheItem {
   /// Removes it, when it still is the file that was looked at; false when it isn't.
   ///
   /// - Throws: `PosixError` where that isn't allowed.
-  func remove() throws(PosixError) -> Bool {
+  package func remove() throws(PosixError) -> Bool {
     var status = stat()
     guard path.withPlatformString({ lstat($0, &status) }) == 0, UInt64(status.st_ino) == inode else {
       return false

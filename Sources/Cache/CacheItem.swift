@@ -1,4 +1,4 @@
-import Digest
+package import Digest
 public import SystemPackage
 
 /// One file in the cache.
@@ -40,9 +40,9 @@ public struct CacheItem: Sendable, Equatable {
   public var label = ""
 
   /// The digest in its name.
-  var digest: Digest?
+  package var digest: Digest?
   /// Of a record, what it is of.
-  var recordKind = ""
+  package var recordKind = ""
   var nanoseconds: UInt32 = 0
   var inode: UInt64 = 0
   /// Where it is.
