@@ -48,12 +48,8 @@ struct ArchiveFiles: Sendable {
         bytes += buffer[..<count]
         if bytes.count > limit { throw PosixError("read", url, .fileTooLarge) }
       }
-    } catch let error as FetchError {
-      throw .download(error)
-    } catch let error as PosixError {
-      throw .system(error)
     } catch {
-      throw .system(PosixError("read", url, .ioError))
+      throw BootstrapError(ending: error) ?? .system(PosixError("read", url, .ioError))
     }
   }
 

@@ -151,14 +151,8 @@ struct IndexReader {
       }
       guard hash.finish() == request.file.sha256 else { throw FetchError(url, .wrongDigest) }
       return text
-    } catch let error as FetchError {
-      throw .download(error)
-    } catch let error as PosixError {
-      throw .system(error)
-    } catch let error as BootstrapError {
-      throw error
     } catch {
-      throw .badRelease(url, reason: "\(error)")
+      throw BootstrapError(ending: error) ?? .badRelease(url, reason: "\(error)")
     }
   }
 }
