@@ -124,6 +124,7 @@ public struct NativeEngine: Engine {
   public func run<Result>(_ job: BootstrapJob, _ body: (BootstrapTree) throws -> Result) throws -> Result {
     let packages = try provide(job)
     let files = try OpenPackages(packages)
+    defer { withExtendedLifetime(files) {} }
     let root = job.folder.appending("root")
     var order = RootOrder(
       root: root.string, epoch: job.epoch, jobs: UInt32(jobs ?? processorCount()),
@@ -140,15 +141,15 @@ public struct NativeEngine: Engine {
     order.customizeHooks = job.request.hooks.customize
     if job.request.variant == .extract {
       let entries = try ExtractedEntries(order, temporary: job.folder)
-      defer { withExtendedLifetime(files) {} }
       return try body(BootstrapTree(content: .entries(entries), normaliser: .mmdebstrap(epoch: job.epoch)))
     }
-    try makeDirectories(root, permissions: 0o755)
-    let isForeignTree = order.isUnshared && order.storage == .disk
-    // Its own root, which is another user outside, makes a directory in it.
-    if isForeignTree { _ = root.withPlatformString { chmod($0, 0o777) } }
-    defer { if isForeignTree { try? removeForeignTree(order, job) } }
+    return try withFolder(of: order, job) { try run(order, job, body) }
+  }
 
+  private func run<Result>(
+    _ given: RootOrder, _ job: BootstrapJob, _ body: (BootstrapTree) throws -> Result
+  ) throws -> Result {
+    var order = given
     let outside = try HookOutside(SpecialHook.all(job.request.hooks.inOrder))
     order.transferEnds = outside.others
     var pipe = try Pipe()
@@ -162,7 +163,6 @@ public struct NativeEngine: Engine {
     let process = try EngineProcess(command, log: log, capturesOutput: false)
     _ = consume writer
     outside.start()
-    withExtendedLifetime(files) {}
     let tar = TarStream(pipe.takeReader(), process: process, log: log)
     return try tar.lend(epoch: job.epoch, showsOutput: true, body)
   }
@@ -189,8 +189,22 @@ public struct NativeEngine: Engine {
     return file
   }
 
+  /// Does something while there is the folder that a root is made in, and leaves nothing in it that this user
+  /// could not remove.
+  func withFolder<Result>(
+    of order: RootOrder, _ job: BootstrapJob, _ body: () throws -> Result
+  ) throws -> Result {
+    let root = FilePath(order.root)
+    try makeDirectories(root, permissions: 0o755)
+    let isForeignTree = order.isUnshared && order.storage == .disk
+    // Its own root, which is another user outside, makes a directory in it.
+    if isForeignTree { _ = root.withPlatformString { chmod($0, 0o777) } }
+    defer { if isForeignTree { try? removeForeignTree(order, job) } }
+    return try body()
+  }
+
   /// Removes a tree on the disk that belongs to other users than this one.
-  func removeForeignTree(_ order: RootOrder, _ job: BootstrapJob) throws {
+  private func removeForeignTree(_ order: RootOrder, _ job: BootstrapJob) throws {
     var order = order
     order.removes = true
     order.packages = []
