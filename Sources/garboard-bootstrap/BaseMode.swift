@@ -73,7 +73,7 @@ struct BaseMode {
     try bootstrapper.engine.check(request)
     let plan = try tool.planning.plan(
       request, mirrors: { try bootstrapper.mirrors() }, cache: try PackageCache(tool.cache.directory),
-      base: base.packages)
+      progress: progress, base: base.packages)
     progress.finish()
     try PlanOptions.present(plan, isJSON: tool.common.json)
   }
