@@ -10,6 +10,7 @@ public import SystemPackage
 /// ```
 /// debs/SHA256.deb           packages
 /// debs/SHA256.part          a package that is being downloaded, locked by the process that does it
+/// data/SHA256.tar.zst       the files of a package, decompressed once (`KeptData`)
 /// indexes/SHA256.index      a parsed index, by what its compressed file must be and the architecture
 /// indexes/SHA256.release    the last InRelease of one archive and suite, by their names
 /// ```
@@ -21,6 +22,7 @@ public struct PackageCache: Sendable {
   /// The cache's directory.
   public let directory: FilePath
   var packages: FilePath { CacheFolder.packages.path(in: directory) }
+  var dataFolder: FilePath { CacheFolder.data.path(in: directory) }
   var indexes: FilePath { CacheFolder.indexes.path(in: directory) }
 
   /// The cache in `directory`, which is made when it is missing.
@@ -42,6 +44,8 @@ public struct PackageCache: Sendable {
 
   func package(_ digest: Digest) -> FilePath { packages.appending(digest.hex + ".deb") }
   func part(_ digest: Digest) -> FilePath { packages.appending(digest.hex + ".part") }
+
+  func data(_ package: Digest) -> FilePath { dataFolder.appending(package.hex + ".tar.zst") }
 
   func index(_ digest: Digest, architecture: String) -> FilePath {
     let key = Array("\(digest.hex) \(architecture)".utf8)

@@ -20,27 +20,34 @@ public struct PackageFetch: Sendable {
   /// Is told how many bytes have come since the last call; negative when some are dropped.
   public var onBytes: @Sendable (Int) -> Void = { _ in }
 
+  /// A package that is present.
+  public struct Fetched: Sendable, Equatable {
+    /// Where it is: in the cache, or in an archive on this machine.
+    public var path: FilePath
+    /// Whether it came into the cache just now.
+    public var isNew: Bool
+  }
+
   /// A fetch into `cache`.
   public init(into cache: PackageCache) { self.cache = cache }
 
   /// Makes all packages of a plan present.
   ///
-  /// - Returns: where each of them is, in the plan's order: in the cache, or in an archive on this machine.
-  ///   Each has the size and the digest that its index names, those in the cache too.
+  /// - Returns: each of them, in the plan's order. Each has the size and the digest that its index names, those in the cache too.
   /// - Throws: `BootstrapError`.
-  public func fetch(_ plan: BootstrapPlan) throws(BootstrapError) -> [FilePath] {
-    var paths: [FilePath] = []
+  public func fetch(_ plan: BootstrapPlan) throws(BootstrapError) -> [Fetched] {
+    var fetched: [Fetched] = []
     var missing: [CachedPackage] = []
     var cached: [(FilePath, BootstrapPlan.Package)] = []
     var local: [(FilePath, BootstrapPlan.Package)] = []
     for package in plan.packages {
       if let path = try ArchiveFiles.localPath(package.url) {
         local.append((path, package))
-        paths.append(path)
+        fetched.append(Fetched(path: path, isNew: false))
         continue
       }
       let target = CachedPackage(package, cache)
-      paths.append(target.path)
+      fetched.append(Fetched(path: target.path, isNew: !target.isThere))
       if target.isThere {
         PackageCache.touch(target.path)
         cached.append((target.path, package))
@@ -59,7 +66,7 @@ public struct PackageFetch: Sendable {
       if !missing.contains(where: { $0.digest == target.digest }) { missing.append(target) }
     }
     _ = try inParallel(local) { one throws(BootstrapError) in try Self.checkLocal(one.0, one.1) }
-    if missing.isEmpty { return paths }
+    if missing.isEmpty { return fetched }
     onTotal(missing.reduce(0) { $0 + $1.size })
     do {
       let downloader = try Downloader(options: transfer, connections: connections) { [onBytes] in onBytes($0)
@@ -78,7 +85,7 @@ public struct PackageFetch: Sendable {
     } catch {
       throw BootstrapError(ending: error) ?? .badMirror("\(error)")
     }
-    return paths
+    return fetched
   }
 
   /// Whether a package in the cache is still what it was when it came.

@@ -8,6 +8,8 @@ public enum CacheFolder: String, Sendable, CaseIterable {
   case records
   /// Packages under their SHA-256, and what is being downloaded.
   case packages = "debs"
+  /// The files of packages, decompressed, under the packages' SHA-256.
+  case data
   /// Parsed indexes of archives, and the last state of each.
   case indexes
 

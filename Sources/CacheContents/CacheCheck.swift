@@ -72,6 +72,7 @@ public struct CacheCheck: Sendable {
       case .blob, .package:
         guard let found = try hash(item) else { return nil }
         return found == item.digest ? nil : "its SHA-256 is \(found.hex)"
+      case .data: return try data(item)
       case .record: return try record(item)
       case .index: return try index(item)
       case .state: return try state(item)
@@ -113,6 +114,14 @@ public struct CacheCheck: Sendable {
     guard let digest = item.digest, let bytes = try contents(item, limit: 2 << 20),
       Cache.content(of: bytes, for: CacheKey(kind: item.recordKind, digest: digest)) != nil
     else { return "its checksum is another" }
+    return nil
+  }
+
+  private func data(_ item: CacheItem) throws(PosixError) -> String? {
+    let file = try openFile(item.path, .read)
+    guard let package = item.digest, try Seal.isWhole(file, of: package, progress: progress) else {
+      return "its checksum is another"
+    }
     return nil
   }
 

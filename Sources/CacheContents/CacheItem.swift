@@ -13,6 +13,8 @@ public struct CacheItem: Sendable, Equatable {
     case package
     /// A package that is being downloaded, or whose download ended in the middle.
     case part
+    /// The files of a package, decompressed.
+    case data
     /// A parsed index of an archive.
     case index
     /// The last state that was seen of an archive: older ones are refused.

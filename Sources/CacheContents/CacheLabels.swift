@@ -25,6 +25,11 @@ extension CacheListing {
       default: break
       }
     }
+    let packages = Dictionary(
+      items.filter { $0.kind == .package }.map { ($0.digest, $0.label) }, uniquingKeysWith: { one, _ in one })
+    for index in items.indices where items[index].kind == .data {
+      items[index].label = packages[items[index].digest] ?? ""
+    }
   }
 
   private static func readBytes(_ path: FilePath) throws -> [UInt8] {

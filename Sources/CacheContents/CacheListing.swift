@@ -92,6 +92,7 @@ public struct CacheListing: Sendable {
     case .packages:
       set(.package, digest(".deb"))
       set(.part, digest(".part"))
+    case .data: set(.data, digest(".tar.zst"))
     case .indexes:
       set(.index, digest(".index"))
       set(.state, digest(".release"))

@@ -90,7 +90,7 @@ public struct CachePruning: Sendable {
         throw error
       }
     case .leftover: return wasUsedLately ? nil : Hold()
-    case .blob, .record, .state, .other: return Hold()
+    case .blob, .record, .data, .state, .other: return Hold()
     }
   }
 }

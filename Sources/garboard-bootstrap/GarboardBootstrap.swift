@@ -150,9 +150,9 @@ extension GarboardBootstrap {
     fetch.onTotal = { [suite] in progress.begin("fetching packages of \(suite)", total: $0) }
     fetch.onBytes = { progress.add($0) }
     let engine = NativeEngine(storage: storage, jobs: common.jobs) { [fetch, suite] _ in
-      let files = try fetch.fetch(plan)
+      let fetched = try fetch.fetch(plan)
       progress.begin("bootstrap \(suite)")
-      return NativeEngine.Packages(plan, files: files)
+      return NativeEngine.Packages(plan, fetched, cache: cache)
     }
     return (engine, plan.date)
   }

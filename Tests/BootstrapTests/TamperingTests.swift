@@ -55,7 +55,7 @@ struct TamperingTests {
     #expect(plan.packages.map(\.record.name) == ["one", "two"])
     var fetch = PackageFetch(into: try PackageCache(folder.appending("cache")))
     fetch.transfer = transfer
-    return try fetch.fetch(plan).map { path in
+    return try fetch.fetch(plan).map(\.path).map { path in
       try Tool.check("dpkg-deb", ["-f", path.string, "Package"]).output
     }
   }

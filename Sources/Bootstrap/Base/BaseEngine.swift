@@ -65,8 +65,7 @@ public struct BaseEngine: Engine {
   /// Makes the layer, in a process of its own where scripts run.
   public func run<Result>(_ job: BootstrapJob, _ body: (BootstrapTree) throws -> Result) throws -> Result {
     let packages = try native.provide(job)
-    let files = try OpenPackages(packages)
-    defer { withExtendedLifetime(files) {} }
+    let files = try OpenPackages(packages, jobs: native.jobs ?? processorCount())
     let root = job.folder.appending("root")
     var order = RootOrder(
       root: root.string, epoch: job.epoch, jobs: UInt32(native.jobs ?? processorCount()),
@@ -76,7 +75,10 @@ public struct BaseEngine: Engine {
     order.pathRules = job.request.pathRules.rules.map(\.option)
     if base.packages.kind != .configured {
       let entries = try BaseEntries(base, ExtractedEntries(order, onto: base, temporary: job.folder))
-      return try body(BootstrapTree(content: .entries(entries), normaliser: .mmdebstrap(epoch: job.epoch)))
+      let result = try body(
+        BootstrapTree(content: .entries(entries), normaliser: .mmdebstrap(epoch: job.epoch)))
+      files.keepData()
+      return result
     }
     order.isUnshared = native.isUnshared(job.request)
     order.storage = try native.storage(packages, besides: base.packages.installedSize)
@@ -85,11 +87,11 @@ public struct BaseEngine: Engine {
     order.customizeHooks = job.request.hooks.customize
     order.requested = job.request.include.map { String($0.prefix { !"=/:".contains($0) }) }
       .filter { base.packages.automatic.contains($0) }
-    return try native.withFolder(of: order, job) { try run(order, job, body) }
+    return try native.withFolder(of: order, job) { try run(order, files, job, body) }
   }
 
   private func run<Result>(
-    _ given: RootOrder, _ job: BootstrapJob, _ body: (BootstrapTree) throws -> Result
+    _ given: RootOrder, _ files: OpenPackages, _ job: BootstrapJob, _ body: (BootstrapTree) throws -> Result
   ) throws -> Result {
     var order = given
     var output = try Pipe()
@@ -102,7 +104,7 @@ public struct BaseEngine: Engine {
     let outside = try HookOutside(SpecialHook.all(job.request.hooks.inOrder))
     order.transferEnds = outside.others
     var command = try native.command(order, job)
-    command.inherited = order.packages.map(\.descriptor) + [order.base] + order.transferEnds
+    command.inherited = files.inherited + [order.base] + order.transferEnds
     let file = try NativeEngine.file(of: order, in: job.folder)
     command.input = .descriptor(file.raw)
     command.output = .descriptor(tarWriter.raw)
@@ -123,7 +125,9 @@ public struct BaseEngine: Engine {
         throw error
       }
     }
-    return try tar.lend(epoch: job.epoch, showsOutput: true, feed: feed, body)
+    let result = try tar.lend(epoch: job.epoch, showsOutput: true, feed: feed, body)
+    files.keepData()
+    return result
   }
 
   /// Sends the base's tree as a tar.

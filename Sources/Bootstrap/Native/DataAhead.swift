@@ -81,7 +81,9 @@ final class DataAhead: Sendable {
 
   /// The decompressed files of a package, as a tar; once.
   func source(of package: NativePackage) throws -> any ByteSource {
-    try take(package)?.open() ?? Self.decompressor(package)
+    if let file = take(package) { return file.open() }
+    let source = try Self.decompressor(package)
+    return package.keeper.map { KeepingSource(source, $0) } ?? source
   }
 
   /// The same in a file; once.
@@ -136,16 +138,22 @@ final class DataAhead: Sendable {
 
   private func decompressed(_ package: NativePackage) throws -> DecompressedFile {
     let source = try Self.decompressor(package)
+    let keeper = package.keeper
     let file = try folder.map { folder in try makeTemporaryFile(in: folder) } ?? makeMemoryFile()
     var size: UInt64 = 0
     while case let bytes = try source.next(), !bytes.isEmpty {
       try file.write(bytes)
+      keeper?.write(bytes)
       size += UInt64(bytes.count)
     }
+    keeper?.finish()
     return DecompressedFile(file, size: size)
   }
 
   private static func decompressor(_ package: NativePackage) throws -> Decompressor {
+    if case .there(let raw, let size) = package.data {
+      return try Decompressor(RangeSource(raw, count: size), as: .zstd, limits: debLimits, threaded: false)
+    }
     let data = package.archive.data
     return try Decompressor(
       RangeSource(package.raw, offset: data.offset, count: data.size), limits: debLimits, threaded: false)

@@ -1,4 +1,5 @@
 public import Debian
+public import Digest
 import Glibc
 import Posix
 public import SystemPackage
@@ -30,6 +31,10 @@ public struct NativeEngine: Engine {
       public var installedSize: UInt64
       /// How much it belongs to a system, by the archive; nil for what the package says itself.
       public var priority: PackageRecord.Priority?
+      /// Its SHA-256, where the cache has its files or should have them, decompressed.
+      public var digest: Digest?
+      /// Whether the cache should have them from now on.
+      public var isKept = false
 
       /// A package.
       public init(
@@ -46,17 +51,27 @@ public struct NativeEngine: Engine {
 
     /// All of them, the first stage first.
     public var packages: [Package]
+    /// Where decompressed files of packages are; nil for nowhere.
+    public var cache: PackageCache?
 
     /// These packages.
     public init(_ packages: [Package]) { self.packages = packages }
 
-    /// The packages of a plan, and where each of them is, in the plan's order.
-    public init(_ plan: BootstrapPlan, files: [FilePath]) {
-      packages = zip(plan.packages, files).map { package, file in
-        Package(
-          file: file, stage: package.stage, isAutomatic: package.isAutomatic,
+    /// The packages of a plan, as they were fetched, in the plan's order.
+    ///
+    /// - Parameter cache: where their decompressed files are, and those of packages that are used again will be;
+    ///   nil for nowhere.
+    public init(_ plan: BootstrapPlan, _ fetched: [PackageFetch.Fetched], cache: PackageCache? = nil) {
+      packages = zip(plan.packages, fetched).map { package, fetched in
+        var one = Package(
+          file: fetched.path, stage: package.stage, isAutomatic: package.isAutomatic,
           installedSize: package.record.installedSize, priority: package.record.priority)
+        one.digest = package.record.sha256
+        // What is used once need not be kept: most packages of a machine that builds one image, once.
+        one.isKept = !fetched.isNew
+        return one
       }
+      self.cache = cache
     }
   }
 
@@ -87,7 +102,7 @@ public struct NativeEngine: Engine {
   @Sendable public static func planned(_ job: BootstrapJob) throws -> Packages {
     let cache = try PackageCache(job.request.cache ?? job.folder.appending("cache"))
     let plan = try Planner(job.request, cache: cache).plan(job.mirrors.sources)
-    return Packages(plan, files: try PackageFetch(into: cache).fetch(plan))
+    return Packages(plan, try PackageFetch(into: cache).fetch(plan))
   }
 
   /// `native`.
@@ -123,8 +138,7 @@ public struct NativeEngine: Engine {
   /// Makes the root in a process of its own, whose tar is read from a pipe.
   public func run<Result>(_ job: BootstrapJob, _ body: (BootstrapTree) throws -> Result) throws -> Result {
     let packages = try provide(job)
-    let files = try OpenPackages(packages)
-    defer { withExtendedLifetime(files) {} }
+    let files = try OpenPackages(packages, jobs: jobs ?? processorCount())
     let root = job.folder.appending("root")
     var order = RootOrder(
       root: root.string, epoch: job.epoch, jobs: UInt32(jobs ?? processorCount()),
@@ -141,13 +155,17 @@ public struct NativeEngine: Engine {
     order.customizeHooks = job.request.hooks.customize
     if job.request.variant == .extract {
       let entries = try ExtractedEntries(order, temporary: job.folder)
-      return try body(BootstrapTree(content: .entries(entries), normaliser: .mmdebstrap(epoch: job.epoch)))
+      defer { withExtendedLifetime(files) {} }
+      let result = try body(
+        BootstrapTree(content: .entries(entries), normaliser: .mmdebstrap(epoch: job.epoch)))
+      files.keepData()
+      return result
     }
-    return try withFolder(of: order, job) { try run(order, job, body) }
+    return try withFolder(of: order, job) { try run(order, files, job, body) }
   }
 
   private func run<Result>(
-    _ given: RootOrder, _ job: BootstrapJob, _ body: (BootstrapTree) throws -> Result
+    _ given: RootOrder, _ files: OpenPackages, _ job: BootstrapJob, _ body: (BootstrapTree) throws -> Result
   ) throws -> Result {
     var order = given
     let outside = try HookOutside(SpecialHook.all(job.request.hooks.inOrder))
@@ -155,7 +173,7 @@ public struct NativeEngine: Engine {
     var pipe = try Pipe()
     let writer = pipe.takeWriter()
     var command = try command(order, job)
-    command.inherited = order.packages.map(\.descriptor) + order.transferEnds
+    command.inherited = files.inherited + order.transferEnds
     let input = try Self.file(of: order, in: job.folder)
     command.input = .descriptor(input.raw)
     command.output = .descriptor(writer.raw)
@@ -164,7 +182,9 @@ public struct NativeEngine: Engine {
     _ = consume writer
     outside.start()
     let tar = TarStream(pipe.takeReader(), process: process, log: log)
-    return try tar.lend(epoch: job.epoch, showsOutput: true, body)
+    let result = try tar.lend(epoch: job.epoch, showsOutput: true, body)
+    files.keepData()
+    return result
   }
 
   /// The process that makes the root, in namespaces of its own.
@@ -230,33 +250,6 @@ public struct NativeEngine: Engine {
       return available > needed ? .memory : .disk
     }
   }
-}
-
-/// Opened .deb files, which the process that makes the root inherits under their numbers.
-final class OpenPackages {
-  private(set) var packages: [RootOrder.Package] = []
-
-  init(_ packages: NativeEngine.Packages) throws {
-    var limit = rlimit()
-    if getrlimit(__rlimit_resource_t(RLIMIT_NOFILE.rawValue), &limit) == 0,
-      limit.rlim_cur < rlim_t(packages.packages.count + 256)
-    {
-      limit.rlim_cur = min(limit.rlim_max, rlim_t(packages.packages.count + 1024))
-      setrlimit(__rlimit_resource_t(RLIMIT_NOFILE.rawValue), &limit)
-    }
-    for package in packages.packages {
-      // Away from the numbers of the standard streams.
-      let file = try openFile(package.file, .read)
-      let raw = try file.duplicate().release()
-      self.packages.append(
-        RootOrder.Package(
-          descriptor: raw, file: package.file.lastComponent?.string ?? package.file.string,
-          isEssential: package.stage == .essential, isAutomatic: package.isAutomatic,
-          priority: package.priority))
-    }
-  }
-
-  deinit { for package in packages { close(package.descriptor) } }
 }
 
 /// The ids that this user may give to a user namespace: its subordinate ones from 0 on.

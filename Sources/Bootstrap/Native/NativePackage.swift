@@ -1,4 +1,5 @@
 import Debian
+import Digest
 import Posix
 import Synchronization
 
@@ -14,16 +15,34 @@ final class NativePackage: Sendable {
   let isEssential: Bool
   /// Whether it was not asked for, but is needed by another.
   let isAutomatic: Bool
+  /// What the cache has of its files.
+  let data: Data
+
+  /// What the cache has of a package's files, decompressed.
+  enum Data: Sendable, Equatable {
+    /// Nothing, and it wants nothing.
+    case none
+    /// They are in this file, of this size.
+    case there(Int32, size: UInt64)
+    /// They are wanted there; the package's SHA-256.
+    case wanted(Int32, Digest)
+  }
 
   init(_ package: RootOrder.Package) throws {
     file = package.file
     raw = package.descriptor
     isEssential = package.isEssential
     isAutomatic = package.isAutomatic
+    data = package.data
     archive = try DebArchive(raw, name: file)
     var control = try PackageControl(raw, archive, file: file)
     if let priority = package.priority { control.priority = priority }
     self.control = control
+  }
+
+  /// Takes the files for the cache; nil where it wants none.
+  var keeper: DataKeeper? {
+    if case .wanted(let raw, let digest) = data { DataKeeper(raw, digest) } else { nil }
   }
 
   /// Opens packages in up to `jobs` threads, and gives them in the order in which they are installed, the

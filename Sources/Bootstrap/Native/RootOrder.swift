@@ -1,4 +1,5 @@
 import Debian
+import Digest
 import SystemPackage
 
 /// What the process that makes a root directory is told: all of it goes through one pipe.
@@ -15,6 +16,8 @@ struct RootOrder: Sendable, Equatable {
     var isAutomatic: Bool
     /// What the archive says of its priority, which need not be what it says itself.
     var priority: PackageRecord.Priority?
+    /// What the cache has of its files.
+    var data = NativePackage.Data.none
   }
 
   /// A file that is there before the packages.
@@ -83,7 +86,7 @@ struct RootOrder: Sendable, Equatable {
 
 /// The form in which it goes through the pipe: numbers of 8 bytes, and texts after their lengths.
 extension RootOrder {
-  private static let mark = "garboard root order 2"
+  private static let mark = "garboard root order 3"
 
   var encoded: [UInt8] {
     var writer = OrderWriter()
@@ -103,6 +106,17 @@ extension RootOrder {
       writer.add(package.file)
       let priority = UInt64(package.priority?.rawValue ?? 0)
       writer.add((package.isEssential ? 1 : 0) | (package.isAutomatic ? 2 : 0) | priority << 2)
+      switch package.data {
+      case .none: writer.add(0)
+      case .there(let raw, let size):
+        writer.add(1)
+        writer.add(UInt64(UInt32(bitPattern: raw)))
+        writer.add(size)
+      case .wanted(let raw, let digest):
+        writer.add(2)
+        writer.add(UInt64(UInt32(bitPattern: raw)))
+        writer.add(digest.description)
+      }
     }
     writer.add(UInt64(files.count))
     for file in files {
@@ -137,7 +151,7 @@ extension RootOrder {
       let bits = reader.number()
       return Package(
         descriptor: descriptor, file: file, isEssential: bits & 1 != 0, isAutomatic: bits & 2 != 0,
-        priority: .init(rawValue: UInt8(truncatingIfNeeded: bits >> 2)))
+        priority: .init(rawValue: UInt8(truncatingIfNeeded: bits >> 2)), data: Self.data(&reader))
     }
     files = reader.list { reader in File(path: reader.text(), bytes: reader.bytes()) }
     pathRules = reader.list { $0.text() }
@@ -149,6 +163,17 @@ extension RootOrder {
     customizeHooks = reader.list { $0.text() }
     transferEnds = reader.list { Int32(truncatingIfNeeded: $0.number()) }
     if !reader.isComplete { return nil }
+  }
+}
+
+extension RootOrder {
+  private static func data(_ reader: inout OrderReader) -> NativePackage.Data {
+    let kind = reader.number()
+    if kind == 0 { return .none }
+    let raw = Int32(truncatingIfNeeded: reader.number())
+    if kind == 1 { return .there(raw, size: reader.number()) }
+    guard let digest = try? Digest(reader.text()) else { return .none }
+    return .wanted(raw, digest)
   }
 }
 
