@@ -72,11 +72,13 @@ def copy_mirror(work):
 # --- Benchmarks
 
 
-def ours(work, mirror, variant, output, *options, name="native", cold=False):
-    """`cold`: the index of the mirror has to be read, too."""
-    cache = os.path.join(work, "cold" if cold else "warm")
+def ours(work, mirror, variant, output, *options, name="native", without=None):
+    """`without`: what the cache lacks: its folder `data`, so that all packages have to be decompressed, or everything
+    ("."), so that the index of the mirror has to be read, too."""
+    cache = os.path.join(work, {None: "warm", ".": "cold"}.get(without, without))
     command = [BOOTSTRAP, "--quiet", "--variant", variant, "--cache", cache, *options, SUITE, output, mirror]
-    return Candidate(name, command, made=[output] + ([cache] if cold else []))
+    gone = [os.path.normpath(os.path.join(cache, without))] if without else []
+    return Candidate(name, command, made=[output] + gone)
 
 
 def theirs(mirror, variant, output, *options):
@@ -90,9 +92,11 @@ def tars(work, mirror, variant, rounds):
     print(f"\n{variant}, to a tar", flush=True)
     output = os.path.join(work, "root.tar")
     baseline = Candidate("mmdebstrap", theirs(mirror, variant, output), made=[output])
-    candidates = [ours(work, mirror, variant, output), baseline]
+    candidates = [
+        ours(work, mirror, variant, output), baseline,
+        ours(work, mirror, variant, output, name="native, first use", without="data")]
     if variant == "minbase":
-        candidates.append(ours(work, mirror, variant, output, name="native, no cache", cold=True))
+        candidates.append(ours(work, mirror, variant, output, name="native, no cache", without="."))
         folder = os.path.join(work, "root")
         script = '''set -e
             debootstrap --variant=minbase "$1" "$2" "$3" >/dev/null
@@ -128,11 +132,15 @@ def extracted(work, mirror, rounds):
         "mmdebstrap", "--quiet", "--mode=root", "--variant=extract", "--include=" + names, SUITE, output,
         mirror.replace("file:", "copy:")]
     baseline = Candidate("mmdebstrap", command, made=[output])
-    measured(work, [ours(work, mirror, "extract", output, "--include", names), baseline], baseline, rounds)
+    include = ("--include", names)
+    candidates = [
+        ours(work, mirror, "extract", output, *include), baseline,
+        ours(work, mirror, "extract", output, *include, name="native, first use", without="data")]
+    measured(work, candidates, baseline, rounds)
 
 
 def measured(work, candidates, baseline, rounds):
-    # Ours keeps the parsed index; the mirror was just written, and mmdebstrap keeps nothing.
+    # Ours keeps the parsed index and decompressed packages; the mirror was just written, and mmdebstrap keeps nothing.
     for one in candidates:
         if one.name.startswith("native"):
             one.run(work)

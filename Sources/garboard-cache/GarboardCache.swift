@@ -41,7 +41,7 @@ struct GarboardCache: GarboardTool {
 
   @Option(
     help: ArgumentHelp(
-      "Of these alone: blob, record, package, part, index, state, leftover or other; may be repeated.",
+      "Of these alone: blob, record, package, part, data, index, state, leftover or other; may be repeated.",
       valueName: "kind"))
   var kind: [CacheItem.Kind] = []
 

@@ -102,7 +102,8 @@ public struct NativeEngine: Engine {
   @Sendable public static func planned(_ job: BootstrapJob) throws -> Packages {
     let cache = try PackageCache(job.request.cache ?? job.folder.appending("cache"))
     let plan = try Planner(job.request, cache: cache).plan(job.mirrors.sources)
-    return Packages(plan, try PackageFetch(into: cache).fetch(plan))
+    return Packages(
+      plan, try PackageFetch(into: cache).fetch(plan), cache: job.request.cache == nil ? nil : cache)
   }
 
   /// `native`.
