@@ -18,7 +18,8 @@ public final class ImageOutputs {
   public var jobs = 1
   /// Takes the number of uncompressed bytes with each piece of a layer.
   public var progress: @Sendable (Int) -> Void = { _ in }
-  /// Whether what is written can be read again when it is finished: temporary files stay as long as this.
+  /// Whether what is written from now on can be read again when it is finished: temporary files stay as long as
+  /// this does.
   public var keepsBlobs = false {
     didSet {
       blobs = keepsBlobs ? WrittenBlobs() : nil
