@@ -9,6 +9,8 @@ struct ArchiveFiles: Sendable {
   var isOffline: Bool
   /// How patient downloads are.
   var options = TransferOptions()
+  /// Is told how many bytes have come over the network since the last call; negative when some are dropped.
+  var onBytes: @Sendable (Int) -> Void = { _ in }
 
   /// The path of a file of this machine; nil for one that is fetched.
   static func localPath(_ url: String) throws(BootstrapError) -> FilePath? {
@@ -39,6 +41,7 @@ struct ArchiveFiles: Sendable {
   /// - Parameter limit: more bytes than this are an error.
   func read(_ url: String, limit: Int = 32 << 20) throws(BootstrapError) -> [UInt8] {
     let source = try open(url)
+    let isLocal = try Self.localPath(url) != nil
     var bytes: [UInt8] = []
     var buffer = [UInt8](repeating: 0, count: 64 << 10)
     do {
@@ -46,14 +49,11 @@ struct ArchiveFiles: Sendable {
         let count = try buffer.withUnsafeMutableBytes { try source.read(into: $0) }
         if count == 0 { return bytes }
         bytes += buffer[..<count]
+        if !isLocal { onBytes(count) }
         if bytes.count > limit { throw PosixError("read", url, .fileTooLarge) }
       }
-    } catch let error as FetchError {
-      throw .download(error)
-    } catch let error as PosixError {
-      throw .system(error)
     } catch {
-      throw .system(PosixError("read", url, .ioError))
+      throw BootstrapError(ending: error) ?? .system(PosixError("read", url, .ioError))
     }
   }
 

@@ -22,6 +22,8 @@ struct IndexReader {
     /// How large it is when decompressed, where the Release file says it.
     var decompressedSize: UInt64?
     var hasByHash: Bool
+    /// Whether the archive is on this machine.
+    var isLocal: Bool
 
     /// Where it may be, the name that never changes its content first.
     var urls: [String] {
@@ -48,7 +50,7 @@ struct IndexReader {
         let request = Request(
           place: archive.place, path: path + suffix, file: file,
           decompressedSize: suffix.isEmpty ? file.size : release.files[path]?.size,
-          hasByHash: release.hasByHash)
+          hasByHash: release.hasByHash, isLocal: isLocal)
         // Release files name what archives don't keep, as Debian's the plain index.
         if !isLocal { return request }
         if try isThere(request) { return request }
@@ -84,9 +86,20 @@ struct IndexReader {
     return list
   }
 
+  private func kept(_ request: Request) -> FilePath? {
+    cache?.index(request.file.sha256, architecture: architecture)
+  }
+
+  /// How many bytes must be fetched for an index.
+  func missingBytes(_ request: Request) -> UInt64 {
+    if request.isLocal { return 0 }
+    if let kept = kept(request), fileExists(kept) { return 0 }
+    return request.file.size
+  }
+
   /// An index, from the cache where it is there already.
   func read(_ request: Request) throws(BootstrapError) -> PackageIndex {
-    let kept = cache?.index(request.file.sha256, architecture: architecture)
+    let kept = kept(request)
     if let kept, fileExists(kept), let file = try? MappedFile(kept),
       let index = PackageIndex(serialized: file.bytes, owner: file)
     {
@@ -134,7 +147,7 @@ struct IndexReader {
 
   private func fetch(_ request: Request, from url: String) throws(BootstrapError) -> IndexText {
     let source = try files.open(url)
-    let hash = TappedHash()
+    let hash = TappedHash(onBytes: request.isLocal ? nil : files.onBytes)
     do {
       var limits = ExpansionLimits.default
       limits.maximumSize = request.decompressedSize ?? 2 << 30
@@ -151,14 +164,9 @@ struct IndexReader {
       }
       guard hash.finish() == request.file.sha256 else { throw FetchError(url, .wrongDigest) }
       return text
-    } catch let error as FetchError {
-      throw .download(error)
-    } catch let error as PosixError {
-      throw .system(error)
-    } catch let error as BootstrapError {
-      throw error
     } catch {
-      throw .badRelease(url, reason: "\(error)")
+      hash.giveUp()
+      throw BootstrapError(ending: error) ?? .badRelease(url, reason: "\(error)")
     }
   }
 }
@@ -194,18 +202,26 @@ private final class IndexText {
 
 /// The digest and the size of what goes by.
 ///
-/// The decompressor's thread uses it up to the end of the source, the reader after that: never both.
+/// The decompressor's thread uses it up to the end of the source or the first error, the reader after that: never
+/// both.
 private final class TappedHash: @unchecked Sendable {
   private var hash: SHA256? = SHA256()
   private(set) var size: UInt64 = 0
+  private let onBytes: (@Sendable (Int) -> Void)?
+
+  init(onBytes: (@Sendable (Int) -> Void)?) { self.onBytes = onBytes }
 
   func update(_ bytes: UnsafeRawBufferPointer) throws {
     size += UInt64(bytes.count)
+    onBytes?(bytes.count)
     if var hash = hash.take() {
       hash.update(bytes)
       self.hash = consume hash
     }
   }
+
+  /// What came is of no use.
+  func giveUp() { onBytes?(-Int(size)) }
 
   func finish() -> Digest {
     guard let hash = hash.take() else { preconditionFailure("a hash is finished once") }

@@ -88,6 +88,18 @@ extension EngineFailure: CustomStringConvertible {
   }
 }
 
+extension BootstrapError {
+  /// What ended a download, as an error of this module; nil for what no download ends with.
+  init?(ending error: any Error) {
+    switch error {
+    case let error as FetchError: self = .download(error)
+    case let error as PosixError: self = .system(error)
+    case let error as BootstrapError: self = error
+    default: return nil
+    }
+  }
+}
+
 extension BootstrapError: CustomStringConvertible {
   /// What is wrong, in one line.
   public var description: String {

@@ -82,14 +82,8 @@ public struct PackageFetch: Sendable {
         missing.removeAll { $0.isThere }
         if mine.isEmpty, !missing.isEmpty { usleep(50_000) }
       }
-    } catch let error as FetchError {
-      throw .download(error)
-    } catch let error as PosixError {
-      throw .system(error)
-    } catch let error as BootstrapError {
-      throw error
     } catch {
-      throw .badMirror("\(error)")
+      throw BootstrapError(ending: error) ?? .badMirror("\(error)")
     }
     return fetched
   }

@@ -19,6 +19,10 @@ public struct Planner: Sendable {
   public var now = Int64(time(nil))
   /// The packages of the image that the request adds to; nil for a system from nothing.
   public var base: BasePackages?
+  /// Is told what begins.
+  public var onPhase: @Sendable (Phase) -> Void = { _ in }
+  /// Is told how many bytes of the phase have come since the last call; negative when some are dropped.
+  public var onBytes: @Sendable (Int) -> Void = { _ in }
   /// Gets what the user should know.
   public var onNotice: @Sendable (String) -> Void = { _ in }
 
@@ -26,6 +30,16 @@ public struct Planner: Sendable {
   public init(_ request: BootstrapRequest, cache: PackageCache?) {
     self.request = request
     self.cache = cache
+  }
+
+  /// What takes its time.
+  public enum Phase: Sendable {
+    /// What archives say of their suites is read, and verified.
+    case releases
+    /// So many bytes of indexes are fetched.
+    case indexes(bytes: UInt64)
+    /// Packages are chosen.
+    case choice
   }
 
   /// One index, and what it came from.
@@ -147,13 +161,14 @@ public struct Planner: Sendable {
         }
       }
     }
-    let files = ArchiveFiles(isOffline: isOffline, options: transfer)
+    let files = ArchiveFiles(isOffline: isOffline, options: transfer, onBytes: onBytes)
     let reader = ReleaseReader(
       files: files, cache: cache,
       signatures: SignatureCheck(keyrings: request.keyrings.map(absolutePath), folder: folder), now: now,
       onNotice: onNotice)
     let indexes = IndexReader(files: files, cache: cache, architecture: architecture)
     let list = origins
+    onPhase(.releases)
     let releases = try inParallel(list) { origin throws(BootstrapError) in
       try reader.read(origin.source, uri: origin.uri, suite: origin.suite)
     }
@@ -166,9 +181,12 @@ public struct Planner: Sendable {
         wanted.append((number, request))
       }
     }
+    let missing = wanted.reduce(0) { $0 + indexes.missingBytes($1.request) }
+    onPhase(missing > 0 ? .indexes(bytes: missing) : .choice)
     let found = try inParallel(wanted.map(\.request)) { request throws(BootstrapError) in
       try indexes.read(request)
     }
+    if missing > 0 { onPhase(.choice) }
     var result = releases.map { Read(archive: $0, indexes: []) }
     for (number, index) in zip(wanted.map(\.archive), found) { result[number].indexes.append(index) }
     return result

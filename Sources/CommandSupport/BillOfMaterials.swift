@@ -54,10 +54,8 @@ extension ImageOptions {
   private func writeBill(_ images: [SPDXDocument.Image], _ common: CommonOptions) throws {
     guard let sbom else { return }
     let document = try SPDXDocument(images, creator: "garboard-\(garboardVersion)").json()
-    var file = try AtomicFile(sbom)
     let bytes = JSONWriter.indentedBytes(of: document)
-    try bytes.withUnsafeBytes { try file.descriptor.write($0) }
-    try file.commit()
+    try AtomicFile.write(bytes, to: sbom)
     try attach(bytes, of: images, common)
   }
 

@@ -76,10 +76,13 @@ public struct ImageOptions: ParsableArguments {
     transform: parseTime)
   var created: CreationTime?
 
-  /// A file that gets the JSON document.
+  /// A file that gets the JSON document, or a page.
   @Option(
-    help: ArgumentHelp("Write the JSON document to this file too (*.json).", valueName: "file"),
-    completion: .file(extensions: ["json"]), transform: Self.reportFile)
+    help: ArgumentHelp(
+      """
+      Write what was made to this file too: *.json as --json prints it, *.html as garboard-report --html draws it.
+      """, valueName: "file"),
+    completion: .file(extensions: ["json", "html"]), transform: Self.reportFile)
   public var report: FilePath?
 
   /// A file that gets the bill of materials.
@@ -97,9 +100,15 @@ public struct ImageOptions: ParsableArguments {
       throw ValidationError(
         "Say where the image goes: -o DEST, or -o - for a docker-archive on standard output.")
     }
-    // What can't be written at the end is known at the start.
-    if let sbom { _ = try AtomicFile(sbom) }
+    try checkFiles()
     return try output.map { try ImageLocation($0, for: .output) }
+  }
+
+  /// Finds out at the start which of the files beside the image can't be written at the end.
+  ///
+  /// - Throws: `PosixError`.
+  public func checkFiles() throws {
+    for file in [report, sbom] { if let file { _ = try AtomicFile(file) } }
   }
 
   /// How registries are reached.
@@ -135,7 +144,9 @@ public struct ImageOptions: ParsableArguments {
   }
 
   private static func reportFile(_ text: String) throws -> FilePath {
-    guard text.hasSuffix(".json") else { throw ValidationError("the name must end in .json") }
+    guard [".json", ".html"].contains(where: { text.hasSuffix($0) }) else {
+      throw ValidationError("the name must end in .json or .html")
+    }
     return FilePath(text)
   }
 }

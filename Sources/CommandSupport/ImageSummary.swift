@@ -1,7 +1,6 @@
 public import Digest
 public import OCI
 import Posix
-public import SystemPackage
 
 /// What was made, for people and for programs.
 public struct ImageSummary: Sendable {
@@ -158,20 +157,12 @@ public struct ImageSummary: Sendable {
     .object(["images": .array(images.map(\.json))])
   }
 
-  /// Shows what was made: the table on standard error, with `--json` the document on standard output, with
-  /// `--report` the document in a file.
-  ///
-  /// - Throws: `PosixError`.
-  public static func present(
-    _ images: [ImageSummary], _ options: CommonOptions, report: FilePath? = nil
-  ) throws {
-    let document = JSONWriter.indentedBytes(of: document(images))
-    if let report {
-      var file = try AtomicFile(report)
-      try document.withUnsafeBytes { try file.descriptor.write($0) }
-      try file.commit()
+  /// Shows what was made: the table on standard error, with `--json` the document on standard output.
+  static func present(_ images: [ImageSummary], _ options: CommonOptions) throws {
+    if options.json {
+      let document = JSONWriter.indentedBytes(of: document(images))
+      try printOutput(String(decoding: document, as: UTF8.self))
     }
-    if options.json { try printOutput(String(decoding: document, as: UTF8.self)) }
     let width = Console.shared.width
     for (index, image) in images.enumerated() {
       Console.shared.result((index > 0 ? [""] : []) + image.lines(width: width))

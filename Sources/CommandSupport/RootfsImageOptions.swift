@@ -27,6 +27,7 @@ extension ImageOptions {
     image.annotations = Dictionary(
       annotation.map { ($0.key, $0.value) }, uniquingKeysWith: { _, last in last })
     image.progress = { progress.add($0) }
+    image.keepsBlobs = wantsPage
     return image
   }
 
@@ -42,6 +43,6 @@ extension ImageOptions {
           mediaType: layer.descriptor.mediaType.rawValue, size: layer.descriptor.size,
           uncompressedSize: layer.uncompressedSize, entries: layer.entries, createdBy: made.createdBy)
       ])
-    try ImageSummary.present([summary], common, report: report)
+    try present([summary], of: made.image.map { [$0] } ?? [], common: common)
   }
 }

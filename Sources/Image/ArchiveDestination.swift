@@ -164,8 +164,7 @@ final class ArchiveDestination: ImageDestination, @unchecked Sendable {
   /// The file that docker before 25 and podman read.
   private func dockerManifest(_ contents: ImageContents) -> [UInt8] {
     let tags = contents.references(for: location).map(\.familiar)
-    // A name can be of one image only: that of this machine, else the first.
-    let named = contents.images.firstIndex { $0.config.content.platform.distance(to: .host) == 0 } ?? 0
+    let named = contents.named
     let entries = contents.images.enumerated().map { position, image in
       var entry = JSONObject()
       entry["Config"] = .string("blobs/sha256/" + image.config.digest.hex)

@@ -108,6 +108,22 @@ public struct ImageContents: Sendable {
     return entries.isEmpty ? [top] : entries
   }
 
+  /// The one of the images that a docker archive's names lead to, where a name can be of one only: that of
+  /// this machine, else the first.
+  var named: Int { images.firstIndex { $0.config.content.platform.distance(to: .host) == 0 } ?? 0 }
+
+  /// The names by which an image is found when a destination is read.
+  func names(of image: Int, at location: ImageLocation) -> [String] {
+    var names = entries(for: location).flatMap { entry in
+      [Descriptor.referenceName, Descriptor.containerdName].compactMap { entry.annotations[$0] }
+    }
+    switch location {
+    case .dockerArchive, .stream: if image == named { names += references(for: location).map(\.familiar) }
+    default: break
+    }
+    return names
+  }
+
   /// The references of a destination, with tags, each once.
   func references(for location: ImageLocation) -> [Reference] {
     var references: [Reference] = []

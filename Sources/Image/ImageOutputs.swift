@@ -18,6 +18,17 @@ public final class ImageOutputs {
   public var jobs = 1
   /// Takes the number of uncompressed bytes with each piece of a layer.
   public var progress: @Sendable (Int) -> Void = { _ in }
+  /// Whether what is written from now on can be read again when it is finished: temporary files stay as long as
+  /// this does.
+  public var keepsBlobs = false {
+    didSet {
+      blobs = keepsBlobs ? WrittenBlobs() : nil
+      writer?.blobs = blobs
+    }
+  }
+  /// The images that were finished, read from where their bytes are; empty unless `keepsBlobs`.
+  public private(set) var images: [Image] = []
+  private var blobs: WrittenBlobs?
   private var files: [(file: GrowingFile, settings: CompressionSettings)] = []
   private var folders: [UnpackedDirectory] = []
   private var hasPlainLayer = false
@@ -75,7 +86,11 @@ public final class ImageOutputs {
       defer { source.close() }
       try folder.unpack(TarReader(source))
     }
-    if let writer, let sink { try writer.endBlob(sink, digest: layer.descriptor.digest) }
+    if let writer, let sink {
+      try writer.endBlob(sink, digest: layer.descriptor.digest)
+    } else {
+      blobs?.add(layer.descriptor.digest, blob, size: layer.descriptor.size)
+    }
     return layer
   }
 
@@ -91,6 +106,14 @@ public final class ImageOutputs {
     let stored = try writer?.finish(images, annotations: annotations, removesReplaced: removesReplaced) ?? []
     for file in files { try file.file.commit() }
     for folder in folders { try folder.commit() }
+    if let blobs {
+      let names = writer?.names(of: images) ?? images.map { _ in [] }
+      self.images = try zip(images, names).map { image, names in
+        try Image(
+          names: names, descriptor: image.descriptor, manifest: image.manifest, config: image.config,
+          store: blobs)
+      }
+    }
     return stored
   }
 

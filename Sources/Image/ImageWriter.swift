@@ -45,6 +45,8 @@ public final class ImageWriter: @unchecked Sendable {
   private let tags: [Reference]
   private let stored = Mutex<Set<Digest>>([])
   private var isOpen = false
+  /// Remembers the blobs that are made here; nil where nobody wants them again.
+  var blobs: WrittenBlobs?
 
   /// Prepares destinations; what can be refused early is.
   ///
@@ -116,6 +118,7 @@ public final class ImageWriter: @unchecked Sendable {
       try other.endBlob(copy, digest: digest)
     }
     try first.endBlob(sink, digest: digest)
+    blobs?.add(digest, sink, size: sink.size)
   }
 
   private static func copy(_ sink: BlobSink, to other: BlobSink) throws {
@@ -221,6 +224,15 @@ public final class ImageWriter: @unchecked Sendable {
   func store(document bytes: [UInt8], as descriptor: OCI.Descriptor) throws {
     guard insert(descriptor.digest) else { return }
     for destination in destinations { try destination.store(document: bytes, as: descriptor) }
+  }
+
+  /// The names by which each of some images is found in the destinations. Sorted.
+  func names(of images: [ImageToStore]) -> [[String]] {
+    guard let first = images.first else { return [] }
+    let contents = ImageContents(images: images, top: first.descriptor, tags: tags)
+    return images.indices.map { index in
+      Set(locations.flatMap { contents.names(of: index, at: $0) }).sorted()
+    }
   }
 
   /// Makes all destinations appear.

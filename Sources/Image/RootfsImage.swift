@@ -37,6 +37,9 @@ public struct RootfsImage: Sendable {
   /// Takes the number of uncompressed bytes with each piece.
   public var progress: @Sendable (Int) -> Void = { _ in }
 
+  /// Whether the result has the image itself.
+  public var keepsBlobs = false
+
   /// What reaches registries; nil where they can't be.
   public var remote: (any RemoteStores)?
 
@@ -62,6 +65,8 @@ public struct RootfsImage: Sendable {
     public var createdBy: String
     /// When it was made.
     public var created: CreationTime?
+    /// The image, read from where its bytes are; nil unless that was asked for.
+    public var image: Image?
   }
 
   /// Makes the image from the entries that `send` gives.
@@ -73,6 +78,7 @@ public struct RootfsImage: Sendable {
     let outputs = try ImageOutputs(destinations, tags: references, remote: remote)
     outputs.jobs = jobs
     outputs.progress = progress
+    outputs.keepsBlobs = keepsBlobs
     for layer in base?.layers ?? [] { try outputs.writer?.copy(layer) }
     let layer = try outputs.writeLayer(compression, send)
 
@@ -90,6 +96,6 @@ public struct RootfsImage: Sendable {
     _ = try outputs.finish([image])
     return Result(
       layer: layer, platform: platform, digest: image.manifest.digest, createdBy: createdBy,
-      created: assembly.created)
+      created: assembly.created, image: outputs.images.first)
   }
 }

@@ -93,6 +93,13 @@ public struct AtomicFile: ~Copyable, Sendable {
     temporary = nil
   }
 
+  /// Makes `target` a file of these bytes, over what was there.
+  public static func write(_ bytes: [UInt8], to target: FilePath) throws {
+    var file = try AtomicFile(target)
+    try bytes.withUnsafeBytes { try file.descriptor.write($0) }
+    try file.commit()
+  }
+
   deinit {
     if let temporary {
       _ = temporary.withPlatformString { unlink($0) }

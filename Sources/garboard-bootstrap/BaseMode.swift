@@ -73,7 +73,7 @@ struct BaseMode {
     try bootstrapper.engine.check(request)
     let plan = try tool.planning.plan(
       request, mirrors: { try bootstrapper.mirrors() }, cache: try PackageCache(tool.cache.directory),
-      base: base.packages)
+      progress: progress, base: base.packages)
     progress.finish()
     try PlanOptions.present(plan, isJSON: tool.common.json)
   }
@@ -137,7 +137,7 @@ struct BaseMode {
     let summary = ImageSummary(
       reference: tool.image.tag.first, platform: made.platform, digest: made.digest,
       outputs: tool.image.output, layers: layers + [added])
-    try ImageSummary.present([summary], tool.common, report: tool.image.report)
+    try tool.image.present([summary], of: made.image.map { [$0] } ?? [], common: tool.common)
   }
 }
 

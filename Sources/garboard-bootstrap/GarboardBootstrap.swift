@@ -151,8 +151,8 @@ extension GarboardBootstrap {
     _ request: BootstrapRequest, _ mirrors: MirrorList, _ progress: Progress, base: BasePackages? = nil
   ) throws -> (engine: NativeEngine, date: Int64) {
     let cache = try PackageCache(cache.directory)
-    progress.setTitle("planning \(suite)")
-    let plan = try planning.plan(request, mirrors: { mirrors }, cache: cache, base: base)
+    let plan = try planning.plan(
+      request, mirrors: { mirrors }, cache: cache, progress: progress, base: base)
     var fetch = PackageFetch(into: cache)
     fetch.isOffline = planning.offline
     fetch.transfer.onRetry = { Console.shared.verbose("\($0), again after \($1)") }
@@ -174,7 +174,8 @@ extension GarboardBootstrap {
     defer { progress.finish() }
     let bootstrapper = Bootstrapper(request, engine: engine.engine())
     let plan = try planning.plan(
-      request, mirrors: { try bootstrapper.mirrors() }, cache: try PackageCache(cache.directory))
+      request, mirrors: { try bootstrapper.mirrors() }, cache: try PackageCache(cache.directory),
+      progress: progress)
     progress.finish()
     try PlanOptions.present(plan, isJSON: common.json)
   }

@@ -43,11 +43,14 @@ struct PlanOptions: ParsableArguments {
 
   /// The plan of a request: from its lock file, or from the archives' indexes.
   ///
-  /// - Parameter base: the packages of the image that the request adds to; nil for a system from nothing.
+  /// - Parameters:
+  ///   - progress: shows what is done, and how much is fetched for it.
+  ///   - base: the packages of the image that the request adds to; nil for a system from nothing.
   func plan(
-    _ request: BootstrapRequest, mirrors: () throws -> MirrorList, cache: PackageCache,
+    _ request: BootstrapRequest, mirrors: () throws -> MirrorList, cache: PackageCache, progress: Progress,
     base: BasePackages? = nil
   ) throws -> BootstrapPlan {
+    progress.begin("planning \(request.suite)")
     if let locked {
       let path = FilePath(locked)
       let plan = try PlanLock.read(path)
@@ -58,6 +61,14 @@ struct PlanOptions: ParsableArguments {
     var planner = Planner(request, cache: cache)
     planner.isOffline = offline
     planner.base = base
+    planner.onPhase = { [suite = request.suite] phase in
+      switch phase {
+      case .releases: progress.begin("fetching InRelease of \(suite)")
+      case .indexes(let bytes): progress.begin("fetching indexes of \(suite)", total: bytes)
+      case .choice: progress.begin("planning \(suite)")
+      }
+    }
+    planner.onBytes = { progress.add($0) }
     planner.onNotice = { Console.shared.notice($0) }
     planner.transfer.onRetry = { Console.shared.verbose("\($0), again after \($1)") }
     let plan = try planner.plan(try mirrors().sources)

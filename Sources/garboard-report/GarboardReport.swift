@@ -125,8 +125,7 @@ struct GarboardReport: GarboardTool {
     if let compare {
       let image = try ImageSource(try ImageLocation(compare, for: .input), remote: remote).select(
         platform: platform)
-      let report = try analysed(image, compare)
-      for notice in report.notices { Console.shared.notice("\(compare): \(notice)") }
+      let report = try ImageReport(reading: image, at: compare, comparing: true)
       documents.append(document(image, report, [], location: compare))
       texts.append(ReportText(self, image, report, location: compare).layers)
       earlier = report
@@ -136,8 +135,7 @@ struct GarboardReport: GarboardTool {
     for text in images {
       let source = try ImageSource(try ImageLocation(text, for: .input), remote: remote)
       for image in try chosen(source) {
-        let report = try analysed(image, text)
-        for notice in report.notices { Console.shared.notice("\(text): \(notice)") }
+        let report = try ImageReport(reading: image, at: text, comparing: compare != nil)
         if let earlier { comparison = ComparisonText(self, earlier, report) }
         if let layer, layer > report.layers.count {
           throw ValidationError("There is no layer \(layer) in \(text): it has \(report.layers.count).")
@@ -153,11 +151,7 @@ struct GarboardReport: GarboardTool {
         }
       }
     }
-    if let html, let page {
-      var file = try AtomicFile(html)
-      try page.html.withUnsafeBytes { try file.descriptor.write($0) }
-      try file.commit()
-    }
+    if let html, let page { try AtomicFile.write(page.html, to: html) }
     if common.json {
       var object = JSONObject()
       object["images"] = .array(documents)
@@ -177,16 +171,6 @@ struct GarboardReport: GarboardTool {
       throw ImageError(.noSuchImage(wanted: "to report on", available: []), at: "\(source.location)")
     }
     return images
-  }
-
-  private func analysed(_ image: Image, _ location: String) throws -> ImageReport {
-    let total = image.layers.reduce(UInt64(0)) { sum, layer in
-      let (next, overflow) = sum.addingReportingOverflow(layer.descriptor.size)
-      return overflow ? .max : next
-    }
-    let progress = Progress("Reading \(location)", total: total)
-    defer { progress.finish() }
-    return try ImageReport(of: image, comparing: compare != nil) { progress.add($0) }
   }
 
   /// Says when a budget is broken, or is about nothing; whether it is broken.

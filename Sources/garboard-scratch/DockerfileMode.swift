@@ -142,6 +142,7 @@ struct DockerfileMode {
     let outputs = try ImageOutputs(
       destinations, tags: image.tag, remote: image.registries.stores(common))
     outputs.jobs = common.jobs
+    outputs.keepsBlobs = image.wantsPage
     let built = try builder.build(to: outputs, isPlain: isPlain)
     let packages = try image.noting(NoSink()) { sink in
       if image.sbom != nil { try builder.sendTree(to: sink) }
@@ -158,7 +159,7 @@ struct DockerfileMode {
     let summary = ImageSummary(
       reference: image.tag.first, platform: built.image.config.content.platform,
       digest: built.image.manifest.digest, outputs: image.output, layers: layers)
-    try ImageSummary.present([summary], common, report: image.report)
+    try image.present([summary], of: outputs.images, common: common)
   }
 
   /// "[build 2/5] COPY a /  CACHED".

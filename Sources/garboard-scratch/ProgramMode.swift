@@ -33,6 +33,7 @@ struct ProgramMode {
     let outputs = try ImageOutputs(
       destinations, tags: image.tag, remote: image.registries.stores(common))
     outputs.jobs = common.jobs
+    outputs.keepsBlobs = image.wantsPage
     outputs.progress = { progress.add($0) }
     let given = try image.givenTime()
     let latest = given.map { Timestamp(seconds: $0.seconds, nanoseconds: $0.nanoseconds) }
@@ -73,7 +74,7 @@ struct ProgramMode {
     progress.finish()
     _ = try outputs.finish(images.map(\.image))
     try image.writeBill(images, common: common)
-    try ImageSummary.present(summaries, common, report: image.report)
+    try image.present(summaries, of: outputs.images, common: common)
   }
 
   /// Reads the base, where there is one, and puts it into the request.

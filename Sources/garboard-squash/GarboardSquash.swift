@@ -34,6 +34,9 @@ struct GarboardSquash: GarboardTool {
     Example(
       "Without a directory", "garboard-squash --exclude /usr/share/doc app.oci.tar -o small.oci.tar"),
     Example("What the rules leave out and cost", "garboard-squash --shrink list"),
+    Example(
+      "With a page that shows where the bytes are that are left",
+      "garboard-squash app.oci.tar -o small.oci.tar --report small.html"),
     Example("In the layout itself", "garboard-squash --in-place oci:layout:1"),
     Example("The flat root file system", "garboard-squash app.oci.tar -o tar:rootfs.tar"),
   ]
@@ -115,6 +118,7 @@ struct GarboardSquash: GarboardTool {
     let registries = image.registries.stores(common)
     let source = try ImageSource(try ImageLocation(named, for: .input), remote: registries)
     let images = try SquashPlaces.images(source, platform: image.platform)
+    if inPlace { try image.checkFiles() }
     var destinations = inPlace ? [try SquashPlaces.inPlace(source, images: images)] : try image.destinations()
     if common.json, destinations.contains(.stream) {
       throw ValidationError("--json and an image on standard output exclude each other.")
@@ -140,6 +144,7 @@ struct GarboardSquash: GarboardTool {
     defer { reading.finish() }
     let outputs = try ImageOutputs(destinations, tags: tags, remote: registries)
     outputs.jobs = common.jobs
+    outputs.keepsBlobs = self.image.wantsPage
     var squasher = Squasher(try options(), to: outputs)
     squasher.read = { reading.add($0) }
     var squashed: [SquashedImage] = []
@@ -158,7 +163,7 @@ struct GarboardSquash: GarboardTool {
     reading.finish()
     _ = try outputs.finish(squashed.map(\.image), removesReplaced: inPlace)
     try self.image.writeBill(zip(squashed, bills).map { ($0.image, $1) }, common: common)
-    try present(squashed, tags: tags)
+    try present(squashed, outputs.images, tags: tags)
   }
 
   private func options() throws -> SquashOptions {
@@ -192,7 +197,7 @@ struct GarboardSquash: GarboardTool {
     return .onto(base.layers.map(\.diffID), name: onto)
   }
 
-  private func present(_ squashed: [SquashedImage], tags: [Reference]) throws {
+  private func present(_ squashed: [SquashedImage], _ images: [Image], tags: [Reference]) throws {
     func layers(_ layers: [SquashedLayer]) -> [ImageSummary.Layer] {
       layers.map { layer in
         ImageSummary.Layer(
@@ -224,6 +229,6 @@ struct GarboardSquash: GarboardTool {
       }
       return summary
     }
-    try ImageSummary.present(summaries, common, report: image.report)
+    try image.present(summaries, of: images, common: common)
   }
 }

@@ -3,6 +3,7 @@ import Debian
 import Fetch
 import Glibc
 import Posix
+import Synchronization
 import SystemPackage
 import TestSupport
 import Testing
@@ -83,6 +84,38 @@ struct TamperingTests {
     let before = server.paths.count
     #expect(try work() == [Array("one\n".utf8), Array("two\n".utf8)])
     #expect(server.paths.dropFirst(before) == ["/dists/trixie/InRelease"])
+  }
+
+  /// What a planner tells: each phase, with the bytes that it announces and those that came in it.
+  private func told(_ options: String = "", by source: AptSource? = nil) throws -> [[String]] {
+    var (planner, sources) = try planner(options: options)
+    let heard = Mutex<[(phase: String, bytes: Int)]>([])
+    planner.onPhase = { phase in heard.withLock { $0.append(("\(phase)", 0)) } }
+    planner.onBytes = { count in heard.withLock { $0[$0.count - 1].bytes += count } }
+    _ = try planner.plan(source.map { [$0] } ?? sources)
+    return heard.withLock { $0.map { [$0.phase, "\($0.bytes)"] } }
+  }
+
+  @Test(
+    "What is told of the bytes of indexes adds up, also where some came for nothing",
+    arguments: [nil, .cutShort, .page] as [ArchiveServer.Fault?])
+  func announced(_ fault: ArchiveServer.Fault?) throws {
+    func size(_ path: String) throws -> UInt64 {
+      try openFile(archive.folder.appending("dists/trixie").appending(path), .read).size()
+    }
+    if let fault { server.fail("Packages.gz", fault, times: 1) }
+    let (release, index) = try (
+      size("InRelease"), size("main/binary-\(hostArchitecture())/Packages.gz")
+    )
+    #expect(
+      try told() == [
+        ["releases", "\(release)"], ["indexes(bytes: \(index))", "\(index)"], ["choice", "0"],
+      ])
+    #expect(try told() == [["releases", "\(release)"], ["choice", "0"]])
+    // What is on this machine is not fetched.
+    let line = "deb \(archive.fileURI) trixie main"
+    let local = try #require(try AptSource.parseLine(line, file: "test"))
+    #expect(try told(by: local) == [["releases", "0"], ["choice", "0"]])
   }
 
   @Test("A wrong byte of InRelease, wherever it is", arguments: [0.05, 0.3, 0.5, 0.9])

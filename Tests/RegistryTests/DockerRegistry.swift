@@ -111,23 +111,6 @@ final class Keeper: Sendable {
   }
 }
 
-/// A port of 127.0.0.1 that nobody listens on.
-func freePort() throws -> UInt16 {
-  let listener = socket(AF_INET, Int32(SOCK_STREAM.rawValue) | Int32(SOCK_CLOEXEC.rawValue), 0)
-  defer { close(listener) }
-  var address = sockaddr_in()
-  address.sin_family = sa_family_t(AF_INET)
-  address.sin_addr.s_addr = UInt32(0x7f00_0001).bigEndian
-  var length = socklen_t(MemoryLayout<sockaddr_in>.size)
-  let result = withUnsafeMutablePointer(to: &address) { pointer in
-    pointer.withMemoryRebound(to: sockaddr.self, capacity: 1) { address in
-      bind(listener, address, length) == 0 && getsockname(listener, address, &length) == 0
-    }
-  }
-  guard result else { throw PosixError("find a port of", "127.0.0.1", .ioError) }
-  return UInt16(bigEndian: address.sin_port)
-}
-
 /// Waits until somebody listens on a port of 127.0.0.1.
 func waitForPort(_ port: UInt16) throws {
   for _ in 0..<2400 {

@@ -143,6 +143,24 @@ struct DockerRegistryTests {
     #expect(verified.count == 2)
   }
 
+  @Test("--report draws the page of an image that goes to a registry alone, as a report on it there has it")
+  func page() throws {
+    let registry = try DockerRegistry()
+    let image = try SampleImage()
+    let directory = try TemporaryDirectory()
+    let place = "docker://\(registry.host)/app:1"
+    func run(_ tool: String, _ arguments: String...) throws -> [UInt8] {
+      let page = directory.appending("page.html").string
+      let environment = ["HOME=\(directory.path)", "CONTAINERS_REGISTRIES_CONF=/dev/null"]
+      let option = tool == "garboard-report" ? "--html" : "--report"
+      succeed(try garboard(tool, ["-q"] + arguments + [option, page], environment: environment))
+      return try readBytes(directory.appending("page.html"))
+    }
+    let made = try run("garboard-squash", "--last", "1", image.archive.string, "-o", place)
+    #expect(made == (try run("garboard-report", place)))
+    #expect(String(decoding: made, as: UTF8.self).contains("usr/data"))
+  }
+
   @Test("A password is asked for, and found in docker's file, in podman's, and by a helper")
   func passwords() throws {
     let registry = try DockerRegistry(.password(user: "me", password: "s3:cret"))

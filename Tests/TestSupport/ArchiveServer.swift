@@ -17,7 +17,7 @@ public final class ArchiveServer: Sendable {
     case cutShort
     /// Nothing after half of the file, until the client hangs up.
     case stall
-    /// Nothing after half of the file, for a while, and then the end.
+    /// Nothing for a while after half of the file, and then the rest.
     case pause(milliseconds: UInt32)
     /// A redirect to itself.
     case redirect
@@ -102,6 +102,7 @@ public final class ArchiveServer: Sendable {
     case .pause(let milliseconds)?:
       connection.send(Array(bytes[start..<half]))
       usleep(milliseconds * 1000)
+      connection.send(Array(bytes[half...]))
     default: connection.send(Array(bytes[start...]))
     }
   }

@@ -58,20 +58,10 @@ public final class ScriptedServer: Sendable {
 
   /// Starts to answer.
   public init(_ answer: @escaping @Sendable (Connection) -> Void) throws {
-    let listener = socket(AF_INET, Int32(SOCK_STREAM.rawValue) | Int32(SOCK_CLOEXEC.rawValue), 0)
-    var address = sockaddr_in()
-    address.sin_family = sa_family_t(AF_INET)
-    address.sin_addr.s_addr = UInt32(0x7f00_0001).bigEndian
-    var length = socklen_t(MemoryLayout<sockaddr_in>.size)
-    let result = withUnsafeMutablePointer(to: &address) { pointer in
-      pointer.withMemoryRebound(to: sockaddr.self, capacity: 1) { address in
-        bind(listener, address, length) == 0 && listen(listener, 16) == 0
-          && getsockname(listener, address, &length) == 0
-      }
-    }
-    guard result else { throw PosixError("listen on", "127.0.0.1", .ioError) }
+    let (listener, port) = try loopbackSocket()
     self.listener = listener
-    port = UInt16(bigEndian: address.sin_port)
+    self.port = port
+    if listen(listener, 16) != 0 { throw PosixError("listen on", "127.0.0.1", Errno(rawValue: errno)) }
     let log = Log()
     self.log = log
     worker = Worker {
@@ -110,4 +100,31 @@ public final class ScriptedServer: Sendable {
     }
     return String(decoding: bytes, as: UTF8.self)
   }
+}
+
+/// A port of 127.0.0.1 that nobody listens on.
+public func freePort() throws -> UInt16 {
+  let (socket, port) = try loopbackSocket()
+  close(socket)
+  return port
+}
+
+/// A socket that has a port of 127.0.0.1, which the kernel chose.
+private func loopbackSocket() throws(PosixError) -> (socket: Int32, port: UInt16) {
+  let descriptor = socket(AF_INET, Int32(SOCK_STREAM.rawValue) | Int32(SOCK_CLOEXEC.rawValue), 0)
+  var address = sockaddr_in()
+  address.sin_family = sa_family_t(AF_INET)
+  address.sin_addr.s_addr = UInt32(0x7f00_0001).bigEndian
+  var length = socklen_t(MemoryLayout<sockaddr_in>.size)
+  let isBound = withUnsafeMutablePointer(to: &address) { pointer in
+    pointer.withMemoryRebound(to: sockaddr.self, capacity: 1) { address in
+      bind(descriptor, address, length) == 0 && getsockname(descriptor, address, &length) == 0
+    }
+  }
+  guard isBound else {
+    let error = Errno(rawValue: errno)
+    close(descriptor)
+    throw PosixError("find a port of", "127.0.0.1", error)
+  }
+  return (descriptor, UInt16(bigEndian: address.sin_port))
 }

@@ -87,12 +87,7 @@ public struct BaseEngine: Engine {
     order.customizeHooks = job.request.hooks.customize
     order.requested = job.request.include.map { String($0.prefix { !"=/:".contains($0) }) }
       .filter { base.packages.automatic.contains($0) }
-    try makeDirectories(root, permissions: 0o755)
-    let isForeignTree = order.isUnshared && order.storage == .disk
-    // Its own root, which is another user outside, makes a directory in it.
-    if isForeignTree { _ = root.withPlatformString { chmod($0, 0o777) } }
-    defer { if isForeignTree { try? native.removeForeignTree(order, job) } }
-    return try run(order, files, job, body)
+    return try native.withFolder(of: order, job) { try run(order, files, job, body) }
   }
 
   private func run<Result>(

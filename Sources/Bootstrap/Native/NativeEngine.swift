@@ -162,12 +162,13 @@ public struct NativeEngine: Engine {
       files.keepData()
       return result
     }
-    try makeDirectories(root, permissions: 0o755)
-    let isForeignTree = order.isUnshared && order.storage == .disk
-    // Its own root, which is another user outside, makes a directory in it.
-    if isForeignTree { _ = root.withPlatformString { chmod($0, 0o777) } }
-    defer { if isForeignTree { try? removeForeignTree(order, job) } }
+    return try withFolder(of: order, job) { try run(order, files, job, body) }
+  }
 
+  private func run<Result>(
+    _ given: RootOrder, _ files: OpenPackages, _ job: BootstrapJob, _ body: (BootstrapTree) throws -> Result
+  ) throws -> Result {
+    var order = given
     let outside = try HookOutside(SpecialHook.all(job.request.hooks.inOrder))
     order.transferEnds = outside.others
     var pipe = try Pipe()
@@ -209,8 +210,22 @@ public struct NativeEngine: Engine {
     return file
   }
 
+  /// Does something while there is the folder that a root is made in, and leaves nothing in it that this user
+  /// could not remove.
+  func withFolder<Result>(
+    of order: RootOrder, _ job: BootstrapJob, _ body: () throws -> Result
+  ) throws -> Result {
+    let root = FilePath(order.root)
+    try makeDirectories(root, permissions: 0o755)
+    let isForeignTree = order.isUnshared && order.storage == .disk
+    // Its own root, which is another user outside, makes a directory in it.
+    if isForeignTree { _ = root.withPlatformString { chmod($0, 0o777) } }
+    defer { if isForeignTree { try? removeForeignTree(order, job) } }
+    return try body()
+  }
+
   /// Removes a tree on the disk that belongs to other users than this one.
-  func removeForeignTree(_ order: RootOrder, _ job: BootstrapJob) throws {
+  private func removeForeignTree(_ order: RootOrder, _ job: BootstrapJob) throws {
     var order = order
     order.removes = true
     order.packages = []
